@@ -1,0 +1,82 @@
+"""What is particular to one service: everything that the rest of the package must not know by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where a service's image comes from: ECR repository name, build context, Dockerfile."""
+
+    repository: str
+    context: Path
+    dockerfile: Path
+    container: str
+    """Name of the container in the Rollout's pod template that runs this image."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One PromQL query of the service.
+
+    `query` may hold `$hash` (the pod-template hash of the side looked at), `$namespace` and `$window`
+    (a PromQL duration). It yields one number, or nothing.
+    """
+
+    name: str
+    query: str
+    unit: str
+    """`requests/s`, `share` (0..1), `s` or `bytes`."""
+
+
+@dataclass(frozen=True)
+class Slo:
+    """Service level objective: share of requests that succeed, and a bound for the 95th percentile."""
+
+    availability: float
+    p95_s: float
+
+
+@dataclass(frozen=True)
+class TrafficShape:
+    """How users call the service through the edge."""
+
+    host: str
+    paths: tuple[str, ...]
+    timeout_s: float
+    version_header: str
+    """Response header that carries the version which answered."""
+    pod_header: str
+    """Response header that carries the pod which answered."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service as its `service.yaml` describes it. Paths are absolute."""
+
+    name: str
+    namespace: str
+    rollout: str
+    stable_service: str
+    canary_service: str
+    port: int
+    overlays: Mapping[str, Path]
+    """Kustomize overlay by target name (`sandbox`, `eks`)."""
+    image: ImageSource
+    secret: str
+    """Name of the service's secret in AWS Secrets Manager; empty for none."""
+    traffic: TrafficShape
+    signals: tuple[Signal, ...]
+    slo: Slo
+    faults: Mapping[str, Mapping[str, str]]
+    """Drill fault by name: the environment variables that make the service show it."""
+    initial_version: str
+    source: Path
+    """The file that this was read from."""
+
+    def signal(self, name: str) -> Signal | None:
+        """Return the signal of that name, or None when the service does not define it."""
+        return next((signal for signal in self.signals if signal.name == name), None)
