@@ -146,34 +146,42 @@ class Journal:
 
 
 def read_journal(path: Path) -> tuple[Entry, ...]:
-    """Read a journal. EvidenceInvalidError when a line other than the last cannot be read."""
+    """Read a journal. EvidenceInvalidError when an entry is missing or cannot be read.
+
+    A torn line (its writer died in the middle) is passed over: it was never numbered, so the sequence goes on
+    without a gap. A line that was damaged later leaves a gap.
+    """
     if not path.exists():
         return ()
-    lines = path.read_text(encoding="utf-8").split("\n")
     entries: list[Entry] = []
-    for number, line in enumerate(lines, start=1):
+    torn: tuple[int, str] | None = None
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
         if not line:
             continue
         try:
-            raw = json.loads(line)
-            entries.append(
-                Entry(
-                    seq=int(raw["seq"]),
-                    time=datetime.fromisoformat(raw["time"]),
-                    phase=str(raw["phase"]),
-                    kind=Kind(raw["kind"]),
-                    name=str(raw["name"]),
-                    source=str(raw["source"]),
-                    data=raw["data"],
-                )
-            )
+            entry = _entry(line)
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
-                break
-            raise EvidenceInvalidError(
-                f"line {number} of {path.name} cannot be read", why=str(error)
-            ) from error
+            torn = (number, str(error))
+            continue
+        if entry.seq != (entries[-1].seq + 1 if entries else 1):
+            at, why = torn or (number, f"entry {entry.seq} follows {entries[-1].seq if entries else 0}")
+            raise EvidenceInvalidError(f"line {at} of {path.name} cannot be read", why=why)
+        entries.append(entry)
+        torn = None
     return tuple(entries)
+
+
+def _entry(line: str) -> Entry:
+    raw = json.loads(line)
+    return Entry(
+        seq=int(raw["seq"]),
+        time=datetime.fromisoformat(raw["time"]),
+        phase=str(raw["phase"]),
+        kind=Kind(raw["kind"]),
+        name=str(raw["name"]),
+        source=str(raw["source"]),
+        data=raw["data"],
+    )
 
 
 def _next_seq(handle: int) -> int:

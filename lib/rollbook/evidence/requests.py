@@ -1,0 +1,104 @@
+"""The log of the users' requests: CSV with a header, one line a request, in the order they ended."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import TextIO
+
+from rollbook.domain.traffic import Cause, RequestRecord
+from rollbook.errors import EvidenceInvalidError
+
+HEADER = ("scheduled_s", "sent_s", "latency_s", "status", "cause", "version", "pod")
+
+
+class LogWriter:
+    """Writes records to an open text file; nothing is on disk until `flush`."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer.writerow(HEADER)
+        file.flush()
+
+    def write(self, record: RequestRecord) -> None:
+        """Add one request. Line breaks in headers become spaces: a record is always one line."""
+        self._writer.writerow(
+            (
+                f"{record.scheduled_s:.6f}",
+                f"{record.sent_s:.6f}",
+                f"{record.latency_s:.6f}",
+                record.status,
+                record.cause.value,
+                " ".join(record.version.split()),
+                " ".join(record.pod.split()),
+            )
+        )
+
+    def flush(self) -> None:
+        """Hand what was written to the system."""
+        self._file.flush()
+
+
+class LogReader:
+    """Reads a log that grows: each call of `records` parses only what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._line = 0
+        self._records: list[RequestRecord] = []
+
+    def records(self) -> Sequence[RequestRecord]:
+        """All requests so far by scheduled time; a line that is not whole yet waits for the next call.
+
+        Empty when there is no file yet. EvidenceInvalidError for a line that cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                fresh = file.read()
+        except FileNotFoundError:
+            return ()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        if whole:
+            for fields in csv.reader(whole.decode("utf-8", errors="replace").splitlines()):
+                self._line += 1
+                self._take(fields)
+            self._records.sort(key=attrgetter("scheduled_s"))
+        return tuple(self._records)
+
+    def _take(self, fields: Sequence[str]) -> None:
+        if self._line == 1:
+            if tuple(fields) != HEADER:
+                raise self._invalid("its header is not that of a traffic log")
+            return
+        try:
+            scheduled, sent, latency, status, cause, version, pod = fields
+            record = RequestRecord(
+                scheduled_s=float(scheduled),
+                sent_s=float(sent),
+                latency_s=float(latency),
+                status=int(status),
+                cause=Cause(cause),
+                version=version,
+                pod=pod,
+            )
+        except ValueError as error:
+            raise self._invalid(str(error)) from error
+        self._records.append(record)
+
+    def _invalid(self, why: str) -> EvidenceInvalidError:
+        return EvidenceInvalidError(
+            f"line {self._line} of {self._path.name} cannot be read",
+            why=why,
+            next_step="The log was changed after the run; take it from a copy, or run again.",
+        )
+
+
+def read_log(path: Path) -> Sequence[RequestRecord]:
+    """All whole lines of a finished log, by scheduled time; empty when there is no file."""
+    return LogReader(path).records()

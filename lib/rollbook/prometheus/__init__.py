@@ -1,0 +1,1 @@
+"""Prometheus and Alertmanager: queries, rules, targets and alerts."""

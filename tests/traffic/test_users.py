@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.traffic.conftest import Edge
+
+from rollbook.domain.traffic import Cause, TrafficPlan
+from rollbook.errors import BadInputError, EnvironmentFailedError
+from rollbook.evidence.requests import read_log
+from rollbook.traffic.users import UserTraffic
+
+
+def _wait_until_gone(pid: int, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "cause", "version"),
+    [
+        ("/ok", 200, Cause.OK, "1.0.0"),
+        ("/broken", 500, Cause.APP_ERROR, "2.0.0"),
+        ("/teapot", 418, Cause.CLIENT_ERROR, "1.0.0"),
+        ("/no-endpoint", 503, Cause.PROXY_ERROR, ""),
+        ("/no-route", 404, Cause.PROXY_ERROR, ""),
+        ("/closed", 0, Cause.RESET, ""),
+        ("/cut", 0, Cause.RESET, ""),
+        ("/hang", 0, Cause.TIMEOUT, ""),
+    ],
+)
+def test_probe_tells_what_became_of_a_request(
+    edge: Edge, path: str, status: int, cause: Cause, version: str
+) -> None:
+    """Each fate of a request has its own cause."""
+    record = UserTraffic().probe(edge.plan(path))
+    assert (status, cause, version) == (record.status, record.cause, record.version)
+
+
+def test_probe_of_an_edge_that_is_down(dead_plan: TrafficPlan) -> None:
+    """A port that nobody listens on refuses the connection."""
+    assert Cause.REFUSED == UserTraffic().probe(dead_plan).cause
+
+
+def test_probe_names_the_host_it_is_for(edge: Edge) -> None:
+    """The edge is told the host of the plan, not its own address."""
+    UserTraffic().probe(edge.plan())
+    assert {"hello.test"} == edge.hosts
+
+
+def test_every_scheduled_request_is_in_the_log(edge: Edge, tmp_path: Path) -> None:
+    """A plan of 100 a second for half a second leaves 50 records, 10 ms apart."""
+    log = tmp_path / "traffic" / "canary.csv"
+    with UserTraffic().start(edge.plan(rps=100), log) as run:
+        time.sleep(1.0)
+        records = run.stop()
+    assert 50 == len(records)
+    gaps = {round(b.scheduled_s - a.scheduled_s, 4) for a, b in pairwise(records)}
+    assert {0.01} == gaps
+    assert {Cause.OK} == {record.cause for record in records}
+    assert records == read_log(log)
+    assert all(0 <= record.sent_s - record.scheduled_s <= record.latency_s for record in records)
+
+
+def test_requests_go_out_while_earlier_ones_hang(edge: Edge, tmp_path: Path) -> None:
+    """A service that does not answer does not slow the users down: open model."""
+    with UserTraffic().start(edge.plan("/hang", rps=40), tmp_path / "log.csv") as run:
+        time.sleep(0.6)
+        records = run.stop()
+    assert 20 == len(records)
+    assert {Cause.TIMEOUT} == {record.cause for record in records}
+
+
+def test_paths_take_turns(edge: Edge, tmp_path: Path) -> None:
+    """Requests go to the plan's paths one after the other."""
+    with UserTraffic().start(edge.plan("/ok", "/broken"), tmp_path / "log.csv") as run:
+        time.sleep(0.6)
+        records = run.stop()
+    assert ["1.0.0", "2.0.0"] * 12 == [record.version for record in records][:24]
+
+
+def test_a_break_of_a_kept_alive_connection_is_counted(edge: Edge, tmp_path: Path) -> None:
+    """A request that meets the end of its connection is a reset, and is not sent again in secret."""
+    plan = edge.plan("/second-breaks", rps=20)
+    with UserTraffic().start(plan, tmp_path / "log.csv") as run:
+        time.sleep(0.7)
+        records = run.stop()
+    assert [Cause.OK, Cause.RESET] * 5 == [record.cause for record in records]
+
+
+def test_records_grow_while_traffic_runs(edge: Edge, tmp_path: Path) -> None:
+    """What has ended can be seen at once, and a stop ends the sending early."""
+    with UserTraffic().start(edge.plan(duration_s=60), tmp_path / "log.csv") as run:
+        time.sleep(0.5)
+        early = len(run.records())
+        time.sleep(0.5)
+        later = len(run.stop())
+    assert 0 < early < later < 100
+
+
+def test_the_end_of_the_context_stops_the_sending(edge: Edge, tmp_path: Path) -> None:
+    """An error in the block leaves no worker behind."""
+    with (
+        pytest.raises(RuntimeError, match="of the block"),
+        UserTraffic().start(edge.plan(duration_s=60), tmp_path / "log.csv") as run,
+    ):
+        raise RuntimeError("of the block")
+    assert not psutil.pid_exists(run.pid)
+
+
+def test_an_interrupt_does_not_reach_the_worker(edge: Edge, tmp_path: Path) -> None:
+    """SIGINT is for the parent: the worker sends on."""
+    with UserTraffic().start(edge.plan(duration_s=60), tmp_path / "log.csv") as run:
+        os.kill(run.pid, signal.SIGINT)
+        time.sleep(0.3)
+        before = len(run.records())
+        time.sleep(0.4)
+        assert before < len(run.records())
+
+
+def test_a_worker_that_dies_is_an_error(edge: Edge, tmp_path: Path) -> None:
+    """Records of a worker that was killed are not passed off as complete."""
+    with UserTraffic().start(edge.plan(duration_s=60), tmp_path / "log.csv") as run:
+        os.kill(run.pid, signal.SIGKILL)
+        assert _wait_until_gone(run.pid)
+        with pytest.raises(EnvironmentFailedError, match="sends user traffic died"):
+            run.stop()
+
+
+def test_a_worker_that_cannot_write_says_so(edge: Edge, tmp_path: Path) -> None:
+    """A log that is a folder fails the start, with the system's reason."""
+    with (
+        pytest.raises(EnvironmentFailedError, match="Is a directory"),
+        UserTraffic().start(edge.plan(), tmp_path),
+    ):
+        pass
+
+
+def test_a_full_disk_is_told(edge: Edge) -> None:
+    """A log that takes nothing ends the traffic with the system's reason."""
+    with (
+        pytest.raises(EnvironmentFailedError, match="No space left"),
+        UserTraffic().start(edge.plan(), Path("/dev/full")),
+    ):
+        pass
+
+
+def test_the_worker_ends_when_its_parent_is_killed(edge: Edge, tmp_path: Path) -> None:
+    """A parent that dies without a word takes the traffic with it."""
+    parent = textwrap.dedent(
+        f"""
+        import time
+        from pathlib import Path
+        from rollbook.domain.traffic import TrafficPlan
+        from rollbook.traffic.users import UserTraffic
+        with UserTraffic().start({edge.plan(duration_s=60)!r}, Path({str(tmp_path / "log.csv")!r})) as run:
+            print(run.pid, flush=True)
+            time.sleep(60)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+        process.wait()
+        assert _wait_until_gone(pid)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "ftp://127.0.0.1"},
+        {"url": "127.0.0.1:80"},
+        {"rps": 0.0},
+        {"rps": 5000.0},
+        {"duration_s": 0.0},
+        {"timeout_s": -1.0},
+        {"paths": ()},
+        {"paths": ("ok",)},
+        {"host": "a b"},
+    ],
+)
+def test_plans_that_cannot_be_sent_are_refused(
+    edge: Edge, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    """A bad plan is refused before anything is started."""
+    plan = replace(edge.plan(), **changes)  # type: ignore[arg-type]  # one field each, of its own type
+    with pytest.raises(BadInputError), UserTraffic().start(plan, tmp_path / "log.csv"):
+        pass
+    assert not (tmp_path / "log.csv").exists()
