@@ -162,6 +162,9 @@ class Cloud(Protocol):
     def image_digest(self, repository: str, tag: str) -> str | None:
         """Digest that the registry has for a tag; None when it has none."""
 
+    def has_digest(self, repository: str, digest: str) -> bool:
+        """Whether the registry has an image of that digest."""
+
     def delete_repository(self, name: str) -> bool:
         """Delete the repository and its images; False when it was not there."""
 
@@ -207,7 +210,7 @@ class Traffic(Protocol):
     def start(self, plan: TrafficPlan, log: Path) -> AbstractContextManager[TrafficRun]:
         """Start sending in a process of its own; the context's end stops it, whatever happens.
 
-        `log` is where every request is written (`.csv`, see `traffic/log.py`).
+        `log` is where every request is written (`.csv`, see `evidence/requests.py`).
         """
 
     def probe(self, plan: TrafficPlan) -> RequestRecord:
@@ -246,5 +249,7 @@ class World:
     """Name of the overlay in the service file."""
     environment: Callable[[], tuple[Component, ...]] = field(default=tuple)
     """Health of what the target itself runs (sandbox processes); empty for EKS."""
+    substitutions: Mapping[str, str] = field(default_factory=dict)
+    """Texts in rendered manifests that stand for what only the target knows, such as an address."""
     disclosures: tuple[str, ...] = ()
     """What is emulated or differs from EKS, one sentence each; shown in the report."""

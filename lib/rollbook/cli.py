@@ -1,0 +1,160 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from rollbook.errors import CancelledError, ExitCode, RollbookError
+from rollbook.sandbox.commands import app as sandbox_app
+
+app = typer.Typer(
+    name="rollbook",
+    help="Release a service to Kubernetes as a canary, and prove afterwards that it was safe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(sandbox_app, name="sandbox")
+
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 a bug of rollbook, 2 bad input, 3 a gate refused the release, "
+    "4 the environment failed, 5 cancelled, 6 evidence does not verify."
+)
+
+
+@app.command(epilog=f"Example: rollbook run --set rps=50 --phase deploy --phase canary. {EXIT_CODES}")
+def run(
+    target: Annotated[str, typer.Option(help="Where to release: sandbox.")] = "sandbox",
+    plan: Annotated[Path | None, typer.Option(help="Plan file (YAML).")] = None,
+    phase: Annotated[
+        list[str] | None, typer.Option(help="Run only this phase of the plan (may be given more than once).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Set a parameter: name=value, or phase.name=value for one phase.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the run's folder; default reports/.")] = None,
+    service: Annotated[str, typer.Option(help="Service file.")] = "service.yaml",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
+) -> None:
+    """Release: provision, deploy, canary, a faulty canary on purpose, validate, and a report of it all."""
+    from rollbook.launch.progress import Progress
+    from rollbook.launch.request import Request, check
+
+    checked = check(
+        Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out), cwd=Path.cwd()
+    )
+    from rollbook.launch import run as launcher
+    from rollbook.launch.summary import summary
+
+    result = launcher.run(checked, Progress())
+    told = summary(result.folder)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(_for_people(told))
+    raise typer.Exit(int(result.exit_code))
+
+
+@app.command(epilog="Example: rollbook report reports/hello-20261123-101500 -o report.html")
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write.")] = None,
+) -> None:
+    """Make a run's report again, from its folder alone."""
+    from rollbook.evidence.folder import RunFolder
+    from rollbook.report.page import write
+
+    folder = RunFolder.open(run_folder)
+    typer.echo(str(write(folder, out or folder.report)))
+
+
+@app.command(epilog="Example: rollbook doctor --json")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+) -> None:
+    """Check that this machine can run the sandbox, and say how to mend what is missing."""
+    from rollbook.sandbox.doctor import checks
+
+    found = checks()
+    if as_json:
+        rows = [
+            {"name": one.name, "ok": one.ok, "detail": one.detail, "next_step": one.next_step}
+            for one in found
+        ]
+        typer.echo(json.dumps({"ok": all(one.ok for one in found), "checks": rows}, indent=2))
+    else:
+        for one in found:
+            typer.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.detail}")
+            if not one.ok and one.next_step:
+                typer.echo(f"      {one.next_step}")
+    raise typer.Exit(int(ExitCode.OK if all(one.ok for one in found) else ExitCode.ENVIRONMENT_FAILED))
+
+
+@app.command(epilog="Example: rollbook init --name orders")
+def init(
+    name: Annotated[str, typer.Option(help="Name of your service.")] = "my-service",
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path("service.yaml"),
+) -> None:
+    """Write a commented service.yaml for your service."""
+    from rollbook.settings.template import write_service_file
+
+    write_service_file(name, out)
+    typer.echo(f"{out}: fill it in, then: rollbook run --service {out}")
+
+
+def main() -> None:
+    """Entry point: runs a command, prints errors for people, and ends with the project's exit codes."""
+    sys.exit(int(_guarded()))
+
+
+def _guarded() -> ExitCode | int:
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = app(standalone_mode=False)
+    except RollbookError as error:
+        _tell(error)
+        return error.exit_code
+    except click.UsageError as error:
+        where = f" See {error.ctx.command_path} --help." if error.ctx else ""
+        typer.echo(f"error: {error.format_message()}{where}", err=True)
+        return ExitCode.BAD_INPUT
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        typer.echo("cancelled", err=True)
+        return ExitCode.CANCELLED
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _terminated(_signal: int, _frame: object) -> None:
+    raise CancelledError("asked to stop (SIGTERM)")
+
+
+def _tell(error: RollbookError) -> None:
+    typer.echo(f"error: {error.what}", err=True)
+    if error.why:
+        typer.echo(f"  why: {error.why}", err=True)
+    if error.next_step:
+        typer.echo(f"  next: {error.next_step}", err=True)
+
+
+def _for_people(told: dict[str, object]) -> str:
+    timing = told["timing"] if isinstance(told["timing"], dict) else {}
+    lines = [str(told["sentence"])]
+    if timing:
+        lines.append(
+            f"{timing['total_s']:g} s in all: {timing['declared_s']:g} s of declared pauses and waits, "
+            f"{timing['own_s']:g} s ({timing['own_share']:.0%}) rollbook's own"
+        )
+    lines.append(f"report: {told['report']}")
+    return "\n".join(lines)

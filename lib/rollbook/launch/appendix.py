@@ -1,0 +1,33 @@
+"""The executed notebooks as HTML, beside the notebooks: readable without Jupyter and without a network."""
+
+from __future__ import annotations
+
+from rollbook.evidence.folder import RunFolder, write_atomically
+
+
+def notebooks_to_html(folder: RunFolder) -> tuple[str, ...]:
+    """Convert every executed notebook; names of those that were. One that cannot be read is left out.
+
+    nbconvert's default page loads scripts from elsewhere (MathJax, RequireJS, jQuery, Mermaid): all are
+    switched off, so that the page is whole on its own.
+    """
+    from nbconvert import HTMLExporter
+    from nbformat.reader import NotJSONError
+
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert is only half typed
+        template_name="classic",
+        embed_images=True,
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        mermaid_js_url="",
+    )
+    done: list[str] = []
+    for path in sorted((folder.path / "notebooks").glob("*.ipynb")):
+        try:
+            page, _resources = exporter.from_filename(str(path))
+        except (NotJSONError, OSError):
+            continue
+        write_atomically(path.with_suffix(".html"), page.encode())
+        done.append(path.stem)
+    return tuple(done)

@@ -1,0 +1,1 @@
+"""What the runbooks show and take: typed parameters and the live picture of a canary."""

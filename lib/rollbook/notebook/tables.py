@@ -1,0 +1,71 @@
+"""What the runbooks show of typed outcomes, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rollbook.domain.release import Component
+from rollbook.notebook.display import table
+from rollbook.phases.users import UserAccount
+from rollbook.phases.validate import Gate
+
+
+class Html:
+    """HTML that a notebook shows; plain text elsewhere."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self._html = html
+        self._text = text
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def component_table(components: Sequence[Component]) -> Html:
+    """Components with version and health."""
+    rows = [
+        (
+            one.name,
+            one.version,
+            "healthy" if one.healthy else "NOT HEALTHY",
+            "emulated" if one.emulated else "",
+            one.detail,
+        )
+        for one in components
+    ]
+    return _table(("component", "version", "health", "", "detail"), rows)
+
+
+def gate_table(gates: Sequence[Gate]) -> Html:
+    """Gates with what was expected and what was found."""
+    words = {True: "passed", False: "REFUSED", None: "nothing to check"}
+    rows = [(gate.name, words[gate.passed], gate.expected, gate.got, gate.sentence) for gate in gates]
+    return _table(("gate", "state", "expected", "found", "in words"), rows)
+
+
+def users_table(account: UserAccount) -> Html:
+    """What users saw, by the version that answered."""
+    rows = [
+        (
+            one.version or "(the edge itself)",
+            one.sent,
+            one.failed,
+            ", ".join(f"{cause}: {count}" for cause, count in one.by_cause.items()),
+            _milliseconds(one.p50_s),
+            _milliseconds(one.p95_s),
+        )
+        for one in account.versions
+    ]
+    return _table(("answered by", "requests", "failed", "causes", "p50 ms", "p95 ms"), rows)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.1f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
+    text = "\n".join("  ".join(str(cell) for cell in row) for row in rows)
+    return Html(table(header, rows), text)

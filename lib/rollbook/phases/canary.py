@@ -1,0 +1,254 @@
+"""Canary: a new version takes over step by step under users' traffic, or Argo sends it back.
+
+    planned = plan(ctx, version="", fault="")
+    image = build_and_push(ctx, planned.version)
+    with users_and_rollout(ctx, planned, image, rps=50) as rollout:
+        outcome = rollout.watch(show)
+
+The context manager is the way back: whatever ends the block early (an error, Ctrl-C, a killed cell), the
+Rollout is aborted, so that all traffic is on stable, and the users' traffic is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollbook.domain.release import Image, Verdict
+from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
+from rollbook.domain.traffic import RequestRecord
+from rollbook.errors import BadInputError, EnvironmentFailedError, RollbookError
+from rollbook.evidence.journal import Entry, Kind
+from rollbook.phases.context import PhaseContext
+from rollbook.phases.deploy import apply
+from rollbook.phases.follow import Follower, RolloutEnd
+from rollbook.phases.manifests import Release
+from rollbook.phases.observe import archive_metrics, archive_objects
+from rollbook.phases.versions import TEMPLATE_HASH, next_minor, stable_version
+from rollbook.ports import TrafficRun
+
+Show = Callable[[datetime, Sequence[RequestRecord], RolloutStatus, Sequence[Entry]], None]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is going to be released over what."""
+
+    stable_version: str
+    stable_hash: str
+    version: str
+    fault: str
+    fault_env: Mapping[str, str]
+    steps: tuple[Step, ...]
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds of pause that the strategy declares."""
+        return sum(step.pause_s or 0.0 for step in self.steps)
+
+
+@dataclass(frozen=True)
+class CanaryOutcome:
+    """How a canary ended, with all that the report and the gate need of it."""
+
+    planned: Planned
+    image: Image
+    verdict: Verdict
+    canary_hash: str
+    started_at: datetime
+    decided_at: datetime
+    ended_at: datetime
+    weights: tuple[tuple[datetime, int], ...]
+    """Argo's weights: from when, percent."""
+    analysis: tuple[AnalysisRun, ...]
+    records: tuple[RequestRecord, ...]
+    message: str
+    """What Argo said at the end."""
+    declared_s: float
+    """Seconds spent in pauses and waits that were asked for."""
+
+
+def plan(ctx: PhaseContext, *, version: str, fault: str) -> Planned:
+    """Decide what is released over what.
+
+    BadInputError: an unknown fault, or the version is stable already. EnvironmentFailedError: the Rollout is
+    busy with another release, or not healthy.
+    """
+    faults = ctx.service.faults
+    if fault and fault not in faults:
+        known = ", ".join(sorted(faults)) or "none"
+        raise BadInputError(f"{ctx.service.source.name} names no fault {fault!r}", why=f"it has: {known}")
+    status = ctx.rollout_status()
+    if not status.settled:
+        raise EnvironmentFailedError(
+            f"the Rollout {status.name} is {status.phase}, not healthy",
+            why=status.message or "another release may be under way",
+            next_step="Wait for it, or lay the baseline again: rollbook run --phase deploy.",
+        )
+    running = stable_version(ctx)
+    chosen = version or next_minor(running)
+    if chosen == running and not fault:
+        raise BadInputError(
+            f"version {chosen} is stable already", next_step="Give another: --set version=<version>."
+        )
+    planned = Planned(
+        stable_version=running,
+        stable_hash=status.stable_hash,
+        version=chosen,
+        fault=fault,
+        fault_env=faults[fault] if fault else {},
+        steps=ctx.world.cluster.strategy_steps(ctx.service.namespace, ctx.service.rollout),
+    )
+    what = f"{planned.version} over {planned.stable_version}" + (f", fault {fault}" if fault else "")
+    ctx.journal.append(
+        Kind.STEP,
+        "plan",
+        {"state": "done", "seconds": 0, "version": planned.version, "stable": running, "fault": fault},
+    )
+    ctx.say(f"to release: {what}")
+    return planned
+
+
+class Canary:
+    """A canary under way, with users on it."""
+
+    def __init__(
+        self, ctx: PhaseContext, planned: Planned, image: Image, traffic: TrafficRun, timings: Timings
+    ) -> None:
+        self._ctx = ctx
+        self._planned = planned
+        self._image = image
+        self._traffic = traffic
+        self._timings = timings
+        self.ended: RolloutEnd | None = None
+
+    def watch(self, show: Show | None = None) -> CanaryOutcome:
+        """Apply the new version and follow it to its end; `show` is called about once a second.
+
+        Ends when Argo has promoted or aborted, paused for an inconclusive analysis, or the time is over; in
+        the last two cases the rollout is aborted. Afterwards the world is as it was found: an aborted
+        version's template is taken out of the Rollout again.
+        """
+        ctx, planned = self._ctx, self._planned
+        started = ctx.world.clock.now()
+        ctx.wait(self._timings.lead_s, "traffic before the rollout")
+        follower = Follower(ctx, planned.steps, planned.stable_hash)
+
+        def redraw(status: RolloutStatus) -> None:
+            if show is not None:
+                show(ctx.world.clock.now(), self._traffic.records(), status, follower.decisions)
+
+        release = Release(planned.version, self._image, planned.fault, planned.fault_env)
+        apply(ctx, release)
+        end = follower.to_the_end(timeout_s=self._timings.timeout_s, redraw=redraw)
+        self.ended = end
+        if end.verdict in {Verdict.PAUSED, Verdict.TIMED_OUT}:
+            back_to_stable(ctx, f"the rollout is {end.verdict.value}")
+        loser = planned.stable_hash if end.verdict is Verdict.PROMOTED else end.canary_hash
+        hashes = {"stable": planned.stable_hash, "canary": end.canary_hash}
+        archive_objects(ctx, hashes)
+        drained_s = self._until_gone(loser, redraw, follower.last)
+        ctx.wait(self._timings.lead_s, "traffic after the rollout")
+        records = tuple(self._traffic.stop())
+        redraw(follower.last)
+        ended = ctx.world.clock.now()
+        archive_metrics(ctx, hashes, start=started, end=ended)
+        if end.verdict is not Verdict.PROMOTED:
+            with ctx.journal.step("take the aborted version out of the Rollout"):
+                ctx.world.cluster.undo(ctx.service.namespace, ctx.service.rollout)
+        return CanaryOutcome(
+            planned=planned,
+            image=self._image,
+            verdict=end.verdict,
+            canary_hash=end.canary_hash,
+            started_at=started,
+            decided_at=end.decided_at,
+            ended_at=ended,
+            weights=end.weights,
+            analysis=end.analysis,
+            records=records,
+            message=end.message,
+            declared_s=round(end.paused_s + drained_s + 2 * self._timings.lead_s, 3),
+        )
+
+    def _until_gone(
+        self, template_hash: str, redraw: Callable[[RolloutStatus], None], last: RolloutStatus
+    ) -> float:
+        """Keep users on until the losing version's pods are gone: that, too, must not hurt them.
+
+        Argo keeps them for `scaleDownDelaySeconds` (`abortScaleDownDelaySeconds`), which is a declared wait.
+        """
+        ctx, clock = self._ctx, self._ctx.world.clock
+        with ctx.journal.step("wait for the old pods to go", hash=template_hash) as step:
+            began = clock.monotonic()
+            while clock.monotonic() - began < self._timings.drain_s:
+                pods = ctx.world.cluster.pods(ctx.service.namespace, f"{TEMPLATE_HASH}={template_hash}")
+                if not pods:
+                    break
+                redraw(last)
+                clock.sleep(0.5)
+            else:
+                step["left"] = len(pods)
+            return round(clock.monotonic() - began, 3)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds: of traffic before and after, until the rollout has ended, until old pods are gone."""
+
+    lead_s: float = 3.0
+    timeout_s: float = 300.0
+    drain_s: float = 90.0
+
+    @property
+    def longest_s(self) -> float:
+        """No canary takes longer; the traffic ends by then in any case."""
+        return 2 * self.lead_s + self.timeout_s + self.drain_s + 60.0
+
+
+@contextmanager
+def users_and_rollout(
+    ctx: PhaseContext, planned: Planned, image: Image, *, rps: float, timings: Timings
+) -> Iterator[Canary]:
+    """Send users' traffic, and see to it that an early end leaves all of it on stable."""
+    traffic_plan = ctx.traffic_plan(rps=rps, duration_s=timings.longest_s)
+    with ctx.world.traffic.start(traffic_plan, ctx.folder.traffic_log(ctx.phase)) as traffic:
+        canary = Canary(ctx, planned, image, traffic, timings)
+        try:
+            yield canary
+        except BaseException as error:
+            if canary.ended is None:
+                back_to_stable(ctx, type(error).__name__)
+            raise
+
+
+def back_to_stable(ctx: PhaseContext, why: str, *, timeout_s: float = 30.0) -> bool:
+    """Abort whatever is rolling out and wait until all traffic is on stable; True when something was.
+
+    Never raises an error of the environment: it is called while another error is on its way. What it could
+    not do is in the journal.
+    """
+    service, world = ctx.service, ctx.world
+    try:
+        status = world.cluster.rollout(service.namespace, service.rollout)
+        if status is None or status.settled or not status.stable_hash:
+            return False
+        ctx.journal.append(Kind.DECISION, "abort", {"why": why})
+        with ctx.journal.step("back to stable", why=why) as step:
+            world.cluster.abort(service.namespace, service.rollout)
+            began = world.clock.monotonic()
+            while world.clock.monotonic() - began < timeout_s:
+                status = world.cluster.rollout(service.namespace, service.rollout)
+                if status is None or (status.aborted and status.weight == 0):
+                    break
+                world.clock.sleep(0.2)
+            step["weight"] = status.weight if status else 0
+            world.cluster.undo(service.namespace, service.rollout)
+    except RollbookError as error:
+        ctx.journal.append(Kind.STEP, "back to stable", {"state": "failed", "error": str(error)})
+        ctx.say(f"could not bring traffic back to stable: {error}")
+    else:
+        ctx.say("traffic is back on stable")
+    return True

@@ -1,0 +1,206 @@
+"""Follow one rollout to its end, and write down each thing that Argo decides when it decides it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rollbook.domain.release import Verdict
+from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
+from rollbook.errors import EnvironmentFailedError, RollbookError
+from rollbook.evidence.journal import Entry, Kind
+from rollbook.phases.context import PhaseContext
+from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
+
+LOOK_EVERY_S = 0.5
+REDRAW_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class RolloutEnd:
+    """The end of a rollout. `paused_s`: seconds that it spent in pauses which the strategy declares."""
+
+    verdict: Verdict
+    canary_hash: str
+    decided_at: datetime
+    weights: tuple[tuple[datetime, int], ...]
+    analysis: tuple[AnalysisRun, ...]
+    message: str
+    paused_s: float
+
+
+class Follower:
+    """Follows a Rollout from the moment it is made. Make it before the new version is applied.
+
+    A thread holds the watch (an API watch blocks); the caller's thread does everything else, so that an
+    interrupt reaches it.
+    """
+
+    def __init__(self, ctx: PhaseContext, steps: tuple[Step, ...], stable_hash: str) -> None:
+        self._ctx = ctx
+        self._steps = steps
+        self._stable_hash = stable_hash
+        self._keeper = Watchkeeper(ctx)
+        self._weights: list[tuple[datetime, int]] = []
+        self._paused_s = 0.0
+        self._pause_began: float | None = None
+        self._canary_hash = ""
+        self._aborted: datetime | None = None
+        self.decisions: list[Entry] = []
+        """What Argo decided so far, as the journal has it."""
+        self.last = ctx.rollout_status()
+
+    def to_the_end(self, *, timeout_s: float, redraw: Callable[[RolloutStatus], None]) -> RolloutEnd:
+        """Follow until the rollout is promoted, aborted, paused by its analysis, or `timeout_s` is over.
+
+        EnvironmentFailedError when the watch cannot be kept up.
+        """
+        clock = self._ctx.world.clock
+        deadline = clock.monotonic() + timeout_s
+        feed = _Feed(self._ctx, timeout_s)
+        next_look = next_redraw = clock.monotonic()
+        runs: tuple[AnalysisRun, ...] = ()
+        with self._ctx.journal.step("follow the rollout", timeout_s=timeout_s) as step:
+            while True:
+                seen = feed.next(0.1)
+                now = clock.monotonic()
+                verdict = self._take(seen) if seen is not None else None
+                if seen is None and (feed.ended or now >= deadline):
+                    verdict = Verdict.TIMED_OUT
+                if now >= next_look or verdict is not None:
+                    next_look = now + LOOK_EVERY_S
+                    runs = self._keeper.look() or runs
+                if verdict is not None:
+                    break
+                if now >= next_redraw:
+                    next_redraw = now + REDRAW_EVERY_S
+                    redraw(self.last)
+            step["verdict"] = verdict.value
+        feed.close()
+        self._pause(clock.monotonic(), ended=True)
+        decided = self._decide(verdict)
+        archive_pods(self._ctx, self._canary_hash)
+        return RolloutEnd(
+            verdict=verdict,
+            canary_hash=self._canary_hash,
+            decided_at=decided,
+            weights=tuple(self._weights),
+            analysis=runs,
+            message=self.last.message,
+            paused_s=round(self._paused_s, 3),
+        )
+
+    def _take(self, seen: Seen) -> Verdict | None:
+        """Take note of a status; the verdict when it is the end."""
+        ctx, status = self._ctx, seen.status
+        if status_data(status) != status_data(self.last):
+            ctx.journal.append(
+                Kind.OBSERVATION, "rollout", status_data(status), source="argo-rollouts", time=seen.at
+            )
+        self.last = status
+        if status.observed_generation < status.generation:
+            return None
+        if status.current_hash != self._stable_hash:
+            self._canary_hash = status.current_hash
+        if not self._canary_hash:
+            return None
+        self._weight(seen)
+        self._pause(seen.monotonic, ended=status.aborted or status.settled)
+        if status.aborted:
+            self._aborted = self._aborted or seen.at
+            return Verdict.ROLLED_BACK if status.weight == 0 else None
+        if status.stable_hash == self._canary_hash and status.phase == "Healthy":
+            return Verdict.PROMOTED
+        if "Inconclusive" in status.message:
+            return Verdict.PAUSED
+        return None
+
+    def _weight(self, seen: Seen) -> None:
+        status, now = seen.status, seen.at
+        previous = self._weights[-1][1] if self._weights else 0
+        if self._weights and status.weight == previous:
+            return
+        self._weights.append((now, status.weight))
+        if status.weight != previous:
+            self._decision("weight", {"weight": status.weight, "previous": previous}, now)
+            self._ctx.say(f"weight {status.weight} %")
+
+    def _pause(self, now: float, *, ended: bool) -> None:
+        """Count the time in pause steps: the strategy asked for it."""
+        index = self.last.step_index
+        in_pause = not ended and index is not None and index < len(self._steps) and self._steps[index].pauses
+        if self._pause_began is not None:
+            self._paused_s += now - self._pause_began
+        self._pause_began = now if in_pause else None
+
+    def _decision(self, name: str, data: Mapping[str, Any], time: datetime) -> None:
+        self.decisions.append(
+            self._ctx.journal.append(Kind.DECISION, name, data, source="argo-rollouts", time=time)
+        )
+
+    def _decide(self, verdict: Verdict) -> datetime:
+        """Write the end down; when it was seen."""
+        names = {Verdict.PROMOTED: "promoted", Verdict.ROLLED_BACK: "aborted"}
+        # Argo's own abortedAt has whole seconds only: it is kept in the data, the moment seen is the time.
+        now = self._aborted or self._ctx.world.clock.now()
+        name = names.get(verdict, verdict.value)
+        self._decision(name, {"message": self.last.message, "aborted_at": self.last.aborted_at}, now)
+        self._ctx.say(f"{name}: {self.last.message}" if self.last.message else name)
+        return now
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A status, and when the watch gave it: drawing a picture meanwhile must not move the moment."""
+
+    status: RolloutStatus
+    at: datetime
+    monotonic: float
+
+
+class _Feed:
+    """Rollout statuses from a watch in a thread."""
+
+    def __init__(self, ctx: PhaseContext, timeout_s: float) -> None:
+        self._queue: queue.Queue[Seen | RollbookError] = queue.Queue()
+        self._closed = threading.Event()
+        self._ctx = ctx
+        self._thread = threading.Thread(target=self._watch, args=(timeout_s,), name="watch", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come: the watch is over and all of it was taken."""
+        return not self._thread.is_alive() and self._queue.empty()
+
+    def _watch(self, timeout_s: float) -> None:
+        service, clock = self._ctx.service, self._ctx.world.clock
+        try:
+            for status in self._ctx.world.cluster.watch_rollout(
+                service.namespace, service.rollout, timeout_s=timeout_s
+            ):
+                self._queue.put(Seen(status, clock.now(), clock.monotonic()))
+                if self._closed.is_set():
+                    return
+        except RollbookError as error:
+            self._queue.put(error)
+        except Exception as error:  # a thread must not die silently: the follower raises it
+            self._queue.put(EnvironmentFailedError("the watch of the Rollout broke", why=repr(error)))
+
+    def next(self, timeout_s: float) -> Seen | None:
+        """The next status, None when there was none in time. Raises what ended the watch."""
+        try:
+            item = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(item, RollbookError):
+            raise item
+        return item
+
+    def close(self) -> None:
+        """Let the thread end with its next status."""
+        self._closed.set()

@@ -1,0 +1,81 @@
+"""Provision: everything that a release stands on is there and healthy, with its version."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from rollbook.domain.release import Component
+from rollbook.errors import EnvironmentFailedError
+from rollbook.evidence.journal import Kind
+from rollbook.phases.context import PhaseContext
+from rollbook.ports import Identity
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where the service's images go, and where its secret is (its ARN; the value is never read here)."""
+
+    repository: str
+    secret_arn: str
+
+
+def check_components(ctx: PhaseContext) -> tuple[Component, ...]:
+    """Ask every part for its version and health. EnvironmentFailedError names those that are not healthy."""
+    world = ctx.world
+    with ctx.journal.step("check components") as step:
+        found: dict[str, Component] = {}
+        for component in (
+            *world.environment(),
+            *world.cluster.components(),
+            *world.metrics.components(),
+            *world.cloud.components(),
+        ):
+            # What the target runs itself knows most about a part; an adapter's word only lowers its health.
+            known = found.get(component.name)
+            if known is None or (known.healthy and not component.healthy):
+                found[component.name] = component
+        step["components"] = {component.name: component.version for component in found.values()}
+        for component in found.values():
+            ctx.journal.append(
+                Kind.OBSERVATION,
+                "component",
+                {
+                    "name": component.name,
+                    "version": component.version,
+                    "healthy": component.healthy,
+                    "detail": component.detail,
+                    "emulated": component.emulated,
+                },
+                source=ctx.world.target,
+            )
+        sick = [component for component in found.values() if not component.healthy]
+        if sick:
+            raise EnvironmentFailedError(
+                "not every component is healthy",
+                why="; ".join(f"{one.name}: {one.detail or 'no answer'}" for one in sick),
+                next_step="`rollbook sandbox status` tells more; `rollbook sandbox up` mends it.",
+            )
+    ctx.say(f"{len(found)} components are healthy")
+    return tuple(found.values())
+
+
+def check_identity(ctx: PhaseContext) -> Identity:
+    """Who the cloud says we are."""
+    with ctx.journal.step("check identity") as step:
+        identity = ctx.world.cloud.identity()
+        step |= {"account": identity.account, "arn": identity.arn, "emulated": identity.emulated}
+    ctx.say(f"AWS account {identity.account}{' (emulated)' if identity.emulated else ''}: {identity.arn}")
+    return identity
+
+
+def ensure_registry(ctx: PhaseContext) -> Registry:
+    """Make sure that the ECR repository and the secret are there. The secret's first value is random."""
+    with ctx.journal.step("ensure repository and secret") as step:
+        repository = ctx.world.cloud.ensure_repository(ctx.service.image.repository)
+        arn = ""
+        if ctx.service.secret:
+            arn = ctx.world.cloud.ensure_secret(ctx.service.secret, lambda: secrets.token_urlsafe(24))
+        step |= {"repository": repository, "secret_arn": arn}
+    ctx.say(f"ECR repository {repository}")
+    return Registry(repository=repository, secret_arn=arn)

@@ -1,0 +1,164 @@
+"""What a runbook opens first: the run, its record and its world.
+
+    parameters = CanaryParameters.of(...)
+    run = open_run(parameters)
+    ...
+    run.finish("1.1.0 was promoted")
+
+A notebook is a truthful record on its own: a cell that raises ends the phase in `run.json`, whether the
+notebook runs in JupyterLab, by papermill or by `rollbook run`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rollbook import provenance, targets
+from rollbook.clock import SystemClock
+from rollbook.domain.release import Component
+from rollbook.errors import ExitCode
+from rollbook.evidence.folder import RunFolder, new_run_id
+from rollbook.evidence.journal import Journal, Kind
+from rollbook.evidence.record import RunRecord
+from rollbook.notebook.cells import on_cell_error, readable_errors
+from rollbook.notebook.display import table
+from rollbook.notebook.parameters import CanaryParameters, RunbookParameters
+from rollbook.phases.context import PhaseContext
+from rollbook.report.page import write as write_report
+from rollbook.settings import service_file
+
+LAUNCHED = "ROLLBOOK_LAUNCHED"
+"""Set by `rollbook run` in its kernels: it ends the run and makes the report itself."""
+
+
+class Run:
+    """An open run: give `run.ctx` to the phases."""
+
+    def __init__(self, ctx: PhaseContext, record: RunRecord, parameters: RunbookParameters) -> None:
+        self.ctx = ctx
+        self._record = record
+        self._parameters = parameters
+
+    def facts(self, **facts: Any) -> None:
+        """Write down facts of this phase: release, stable, canary, users."""
+        self._record.phase_facts(self.ctx.phase, **facts)
+
+    def components(self, found: Sequence[Component]) -> None:
+        """Write down the components of the environment, for the report's provenance."""
+        self._record.update(components=[asdict(one) for one in found])
+
+    def take_down(self) -> str:
+        """Take the target's own environment down (the sandbox); nothing for one that is not ours."""
+        return targets.take_down(self.ctx.world.target)
+
+    def finish(self, sentence: str, verdict: str | None = None) -> Finished:
+        """End the phase well, and make the report unless `rollbook run` will."""
+        self.facts(sentence=sentence, verdict=verdict)
+        self._end(ExitCode.OK, sentence)
+        return Finished(sentence, self.ctx.folder)
+
+    def failed(self, error: BaseException) -> None:
+        """End the phase with what went wrong."""
+        code = getattr(error, "exit_code", ExitCode.BUG)
+        if isinstance(error, KeyboardInterrupt):
+            code = ExitCode.CANCELLED
+        self._end(code, "interrupted" if code is ExitCode.CANCELLED else str(error) or type(error).__name__)
+
+    def _end(self, code: ExitCode, sentence: str) -> None:
+        now = self.ctx.world.clock.now()
+        self.ctx.journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence})
+        self._record.phase_ended(now, self.ctx.phase, code, sentence)
+        if not os.environ.get(LAUNCHED):
+            self._record.end(now, code, sentence)
+            write_report(self.ctx.folder, self.ctx.folder.report)
+
+    def _repr_html_(self) -> str:
+        service, world = self.ctx.service, self.ctx.world
+        return table(
+            ("run", self.ctx.folder.run_id),
+            [
+                ("service", f"{service.name} in namespace {service.namespace}"),
+                ("target", world.target),
+                ("users reach it at", f"{world.edge_url} (Host: {service.traffic.host})"),
+                ("record", str(self.ctx.folder.path)),
+                *(("note", sentence) for sentence in world.disclosures),
+            ],
+        )
+
+
+class Finished:
+    """The last line of a runbook: the sentence, and where the report is."""
+
+    def __init__(self, sentence: str, folder: RunFolder) -> None:
+        self._sentence = sentence
+        self._folder = folder
+
+    def __repr__(self) -> str:
+        return f"{self._sentence}\nrecord: {self._folder.path}"
+
+
+def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
+    """Open the run that the parameters name, or a new one, and connect to the target.
+
+    With `bring_up` the target is made ready first (the sandbox is built and started). Raises what the
+    service file, the folder or the target complain of; from then on, a failing cell ends the phase.
+    """
+    readable_errors()
+    clock = SystemClock()
+    path = service_file.find(parameters.service, Path.cwd())
+    service = service_file.load(path)
+    folder = _folder(parameters, service.source.parent, clock, service.name)
+    record = RunRecord(folder)
+    journal = folder.journal(parameters.label, clock)
+    expected = parameters.expect if isinstance(parameters, CanaryParameters) else ""
+    record.phase_started(
+        clock.now(), parameters.label, parameters.runbook(), parameters.model_dump(), expected
+    )
+    journal.append(Kind.RUN, "phase started", {"runbook": parameters.runbook(), **parameters.model_dump()})
+    try:
+        if bring_up:
+            with journal.step(f"bring up the {parameters.target}"):
+                targets.bring_up(parameters.target, service.source.parent)
+        world = targets.connect(parameters.target, service)
+    except BaseException as error:
+        code = getattr(error, "exit_code", ExitCode.BUG)
+        record.phase_ended(clock.now(), parameters.label, code, str(error))
+        journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": str(error)})
+        raise
+    record.update(
+        service={
+            "name": service.name,
+            "namespace": service.namespace,
+            "rollout": service.rollout,
+            "host": service.traffic.host,
+            "slo": {"availability": service.slo.availability, "p95_s": service.slo.p95_s},
+        },
+        target=world.target,
+        overlay=world.overlay,
+        disclosures=list(world.disclosures),
+    )
+    run = Run(PhaseContext(service, world, folder, journal, parameters.label, print), record, parameters)
+    on_cell_error(run.failed)
+    return run
+
+
+def begin_record(folder: RunFolder, clock: SystemClock, project: Path, target: str) -> RunRecord:
+    """Start the record of a new folder."""
+    record = RunRecord(folder)
+    record.begin(clock.now(), {**provenance.facts(project), "target": target})
+    Journal(folder.path / "journal.jsonl", phase="run", clock=clock).append(
+        Kind.RUN, "run started", {"id": folder.run_id, "target": target}
+    )
+    return record
+
+
+def _folder(parameters: RunbookParameters, project: Path, clock: SystemClock, service: str) -> RunFolder:
+    if parameters.run:
+        return RunFolder.open(Path(parameters.run).expanduser().resolve())
+    folder = RunFolder.create(project / "reports", new_run_id(clock.now(), service))
+    begin_record(folder, clock, project, parameters.target)
+    return folder

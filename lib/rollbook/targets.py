@@ -1,0 +1,74 @@
+"""The only place that builds real adapters: one function a target."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rollbook.clock import SystemClock
+from rollbook.domain.service import Service
+from rollbook.errors import BadInputError
+from rollbook.ports import World
+
+TARGETS = ("sandbox",)
+PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
+"""Stands in manifests for the address of the target's Prometheus."""
+
+
+def bring_up(target: str, project: Path) -> None:
+    """Make the target ready to be connected to: build and start the sandbox, or do nothing.
+
+    `project` is the folder of the service file; `monitoring/` is looked for in it. Progress goes to standard
+    output, a line at a time: a notebook keeps it.
+    """
+    _known(target)
+    from rollbook.sandbox import api
+    from rollbook.sandbox.progress import PlainProgress
+
+    api.up(monitoring=project / "monitoring", progress=PlainProgress(sys.stdout))
+
+
+def connect(target: str, service: Service) -> World:
+    """The collaborators of a target. EnvironmentFailedError when it is not there."""
+    _known(target)
+    # Imported here: boto3, kubernetes and prometheus-api-client take seconds that `--help` need not spend.
+    from rollbook.aws.cloud import AwsCloud
+    from rollbook.images.build import OciImageBuilder
+    from rollbook.kubernetes.cluster import connect as connect_cluster
+    from rollbook.prometheus.metrics import PrometheusMetrics
+    from rollbook.sandbox import api
+    from rollbook.sandbox.home import Cache
+    from rollbook.traffic.users import UserTraffic
+
+    sandbox = api.load()
+    endpoints = sandbox.endpoints
+    return World(
+        target=target,
+        overlay="sandbox",
+        cluster=connect_cluster(
+            sandbox.kubeconfig, kubectl=sandbox.kubectl, container=service.image.container
+        ),
+        cloud=AwsCloud.emulated(endpoints.aws_endpoint_url),
+        metrics=PrometheusMetrics(endpoints.prometheus_url, endpoints.alertmanager_url),
+        traffic=UserTraffic(),
+        images=OciImageBuilder(sandbox.images, Cache.current().root / "images"),
+        clock=SystemClock(),
+        edge_url=endpoints.edge_url,
+        environment=sandbox.components,
+        substitutions={PROMETHEUS_PLACEHOLDER: endpoints.prometheus_url},
+        disclosures=sandbox.disclosures,
+    )
+
+
+def take_down(target: str) -> str:
+    """Take the target's own environment down; what was done, in words."""
+    _known(target)
+    from rollbook.sandbox import api
+
+    api.down()
+    return "the sandbox is down"
+
+
+def _known(target: str) -> None:
+    if target not in TARGETS:
+        raise BadInputError(f"unknown target {target!r}", next_step=f"Targets: {', '.join(TARGETS)}.")

@@ -1,0 +1,130 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Release a version as a canary
+#
+# **When:** to bring a new version to users step by step; with `fault` set, to see that a bad one is sent back
+# (a drill).
+#
+# **What it changes:** pushes an image; changes the Rollout's template. Argo Rollouts then moves the traffic
+# step by step and measures it; it promotes the version or aborts it by itself.
+#
+# **What it proves:** how the release went for users: every request of the whole time is accounted for.
+#
+# **How to undo it:** until it is promoted, interrupt the kernel: all traffic goes back to stable. Afterwards,
+# run *deploy* with the earlier version.
+
+# %% tags=["parameters"]
+target = "sandbox"  # where to release: sandbox
+service = "service.yaml"  # service file; looked for here and in the folders above
+run = ""  # folder of the run to go on with; empty: a new one under reports/
+name = ""  # name of this phase in the record; empty: the runbook's
+version = ""  # version to release; empty: the next minor version
+fault = ""  # fault of the service file to release on purpose; empty: none
+expect = "promoted"  # verdict that must come out: promoted or rolled-back
+rps = 50.0  # user traffic in requests a second
+timeout_s = 300.0  # seconds until the rollout must have ended
+lead_s = 3.0  # seconds of traffic before and after the rollout
+
+# %%
+from rollbook.notebook.parameters import CanaryParameters
+
+parameters = CanaryParameters.of(
+    target=target,
+    service=service,
+    run=run,
+    name=name,
+    version=version,
+    fault=fault,
+    expect=expect,
+    rps=rps,
+    timeout_s=timeout_s,
+    lead_s=lead_s,
+)
+parameters
+
+# %%
+from rollbook.runbook import open_run
+
+session = open_run(parameters)
+session
+
+# %% [markdown]
+# ## Plan the release
+#
+# What is stable now, what is to replace it, and the steps that the Rollout declares.
+
+# %%
+from rollbook.phases import canary
+
+planned = canary.plan(session.ctx, version=parameters.version, fault=parameters.fault)
+planned
+
+# %% [markdown]
+# ## Build the image and push it
+
+# %%
+from rollbook.phases.images import build_and_push
+
+image = build_and_push(session.ctx, planned.version)
+image
+
+# %% [markdown]
+# ## Roll out under users' traffic
+#
+# Requests are sent on schedule, whether or not earlier ones were answered, so that a stall is counted. The
+# picture grows while the rollout goes: the weight that Argo has set, requests a second, the share of errors
+# and the 95th percentile of stable and canary.
+#
+# Interrupting this cell aborts the rollout and leaves all traffic on stable.
+
+# %%
+from rollbook.notebook.live import CanaryPicture
+
+slo = session.ctx.service.slo
+picture = CanaryPicture(
+    stable=planned.stable_version, canary=planned.version, availability=slo.availability, p95_s=slo.p95_s
+)
+timings = canary.Timings(lead_s=parameters.lead_s, timeout_s=parameters.timeout_s)
+users_on_it = canary.users_and_rollout(session.ctx, planned, image, rps=parameters.rps, timings=timings)
+with picture, users_on_it as rollout:
+    outcome = rollout.watch(picture.update)
+
+# %% [markdown]
+# ## Account for every user's request
+#
+# A failed request is counted by cause and by the version that answered. *Time to detect* runs from the first
+# failed answer of the new version to the abort; *time to roll back* from the abort to the last answer that it
+# still gave.
+
+# %%
+from rollbook.notebook.tables import users_table
+from rollbook.phases import users
+
+account = users.account(session.ctx, outcome)
+session.facts(**users.facts(outcome, account))
+users_table(account)
+
+# %% [markdown]
+# ## Gate: did it end as expected, and did users stay within the objective?
+#
+# Red here means that the release must not go on: the message says which expectation failed, with numbers.
+
+# %%
+users.gate(session.ctx, outcome, account, expect=parameters.expect)
+session.finish(users.sentence(outcome, account), verdict=outcome.verdict.value)

@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Deploy the service's baseline
+#
+# **When:** for the first install of a service, or to lay a known baseline again. A new version that users
+# should meet step by step goes through the *canary* runbook.
+#
+# **What it changes:** builds the image and pushes it; applies the overlay server-side, with the image by
+# digest; where another version is stable, this one replaces it at once.
+#
+# **What it proves:** the image that was built is the one that runs; the Rollout is healthy; users reach it
+# through the edge.
+#
+# **How to undo it:** deploy the earlier version, or run *teardown*.
+
+# %% tags=["parameters"]
+target = "sandbox"  # where to release: sandbox
+service = "service.yaml"  # service file; looked for here and in the folders above
+run = ""  # folder of the run to go on with; empty: a new one under reports/
+name = ""  # name of this phase in the record; empty: the runbook's
+version = ""  # version to install; empty: initialVersion of the service
+timeout_s = 120.0  # seconds until the Rollout must be healthy
+probes = 20  # requests sent through the edge to verify traffic
+
+# %%
+from rollbook.notebook.parameters import DeployParameters
+
+parameters = DeployParameters.of(
+    target=target,
+    service=service,
+    run=run,
+    name=name,
+    version=version,
+    timeout_s=timeout_s,
+    probes=probes,
+)
+parameters
+
+# %%
+from rollbook.runbook import open_run
+
+session = open_run(parameters)
+session
+
+# %% [markdown]
+# ## Build the image and push it
+#
+# The same sources give the same digest, on any machine of this kind. The tag carries the version and the
+# digest's first characters, because tags cannot be moved.
+
+# %%
+from rollbook.phases.images import build_and_push
+
+chosen = parameters.version or session.ctx.service.initial_version
+image = build_and_push(session.ctx, chosen)
+image
+
+# %% [markdown]
+# ## Install it
+#
+# When this is red, the message holds what Argo Rollouts says and the last warnings of the namespace.
+
+# %%
+from rollbook.phases import deploy
+from rollbook.phases.manifests import Release
+
+installed = deploy.install(session.ctx, Release(chosen, image), timeout_s=parameters.timeout_s)
+installed.applied
+
+# %% [markdown]
+# ## Verify live traffic
+#
+# Every request goes through the edge, as a user's would, and must be answered by this very version.
+
+# %%
+live = deploy.verify_traffic(session.ctx, chosen, probes=parameters.probes)
+live
+
+# %%
+session.facts(release={"version": chosen, "digest": image.digest, "reference": image.reference, "fault": ""})
+session.finish(f"{chosen} is installed and answered {live.good} of {live.sent} requests through the edge")

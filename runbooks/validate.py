@@ -1,0 +1,91 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Validate what runs
+#
+# **When:** after a release, or at any time, to see from the outside that the world is as the record says.
+#
+# **What it changes:** nothing.
+#
+# **What it proves:** the running image is the released one; all traffic is on stable; the traffic split that
+# users saw was the one that Argo had set; rules and alerts are loaded and evaluated.
+
+# %% tags=["parameters"]
+target = "sandbox"  # where to release: sandbox
+service = "service.yaml"  # service file; looked for here and in the folders above
+run = ""  # folder of the run to go on with; empty: a new one under reports/
+name = ""  # name of this phase in the record; empty: the runbook's
+probes = 20  # requests sent through the edge
+
+# %%
+from rollbook.notebook.parameters import ValidateParameters
+
+parameters = ValidateParameters.of(target=target, service=service, run=run, name=name, probes=probes)
+parameters
+
+# %%
+from rollbook.runbook import open_run
+
+session = open_run(parameters)
+session
+
+# %% [markdown]
+# ## Look at what is running
+
+# %%
+from rollbook.notebook.tables import gate_table
+from rollbook.phases import validate
+
+running = (
+    validate.running_digest(session.ctx),
+    validate.rollout_healthy(session.ctx),
+    validate.edge_serves_stable(session.ctx, parameters.probes),
+)
+gate_table(running)
+
+# %% [markdown]
+# ## Compare the split that users saw with the one that Argo set
+#
+# For each stretch of constant weight in this run's canaries: does the share of requests that the new version
+# answered fit the weight? A run without a canary has nothing to compare, and says so.
+
+# %%
+from rollbook.phases import split
+
+splits = split.gates(session.ctx)
+gate_table(splits)
+
+# %% [markdown]
+# ## Check the monitoring
+
+# %%
+monitoring = (
+    validate.rules_loaded(session.ctx),
+    validate.targets_up(session.ctx),
+    validate.alertmanager_ready(session.ctx),
+)
+gate_table(monitoring)
+
+# %% [markdown]
+# ## Gate: all of it
+#
+# Red here names each gate that refused, with what was expected and what was found.
+
+# %%
+passed = validate.require((*running, *splits, *monitoring))
+session.finish(validate.sentence(passed))

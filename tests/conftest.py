@@ -1,0 +1,40 @@
+"""What every test may use: one real sandbox for the whole session, in a home of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rollbook.sandbox import api
+from rollbook.sandbox.progress import PlainProgress
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def sandbox_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of this session's own, named by the environment, so that commands find it too."""
+    home = tmp_path_factory.mktemp("home")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ROLLBOOK_HOME", str(home))
+    yield home
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def sandbox(sandbox_home: Path, pytestconfig: pytest.Config) -> Iterator[api.Sandbox]:
+    """A sandbox that is up; built first where this machine has not yet. Taken down at the end."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        up = api.up(monitoring=PROJECT / "monitoring", progress=PlainProgress(sys.stderr))
+    yield up
+    api.down()

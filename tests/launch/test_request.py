@@ -1,0 +1,68 @@
+"""A request is checked as a whole before anything is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rollbook.errors import BadInputError
+from rollbook.launch.request import Request, check
+from rollbook.notebook.parameters import CanaryParameters
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_the_default_plan_is_a_good_canary_and_a_drill() -> None:
+    """With no argument: provision, deploy, a canary to be promoted, a drill to be rolled back, validate."""
+    checked = check(Request(), PROJECT)
+
+    assert [phase.name for phase in checked.phases] == ["provision", "deploy", "canary", "drill", "validate"]
+    assert [phase.expect for phase in checked.phases] == ["", "", "promoted", "rolled-back", ""]
+
+
+def test_set_reaches_every_phase_that_takes_it() -> None:
+    """`--set rps=20` sets both canaries; `--set drill.rps=20` sets one."""
+
+    def rps(*sets: str) -> list[float]:
+        phases = check(Request(sets=sets), PROJECT).phases
+        return [one.parameters.rps for one in phases if isinstance(one.parameters, CanaryParameters)]
+
+    assert rps("rps=20") == [20.0, 20.0]
+    assert rps("drill.rps=20") == [50.0, 20.0]
+
+
+def test_a_version_stays_text() -> None:
+    """`--set version=1.10` is version 1.10, not the number 1.1."""
+    checked = check(Request(phases=("canary",), sets=("version=1.10",)), PROJECT)
+
+    assert checked.phases[0].parameters.model_dump()["version"] == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("request_", "complaint"),
+    [
+        (Request(target="mars"), "unknown target 'mars'"),
+        (Request(phases=("canry",)), "--phase canry: there is no such phase"),
+        (Request(sets=("rps",)), "--set rps: it must be name=value"),
+        (Request(sets=("rpm=5",)), "--set rpm=5: no chosen phase takes rpm"),
+        (Request(sets=("rps=many",)), "phase canary: rps: Input should be a valid number"),
+        (Request(sets=("rps=-1",)), "phase canary: rps: Input should be greater than 0"),
+        (Request(sets=("rps=nan",)), "phase canary: rps"),
+        (Request(sets=("fault=typo",)), "names no fault 'typo'"),
+        (Request(sets=("expect=good",)), "phase canary: expect"),
+        (Request(sets=("run=x",)), "run has an option of its own"),
+        (Request(sets=("version=../../etc",)), "phase deploy: version"),
+        (Request(service="nowhere.yaml"), "there is no nowhere.yaml"),
+        (Request(plan=PROJECT / "nowhere.yaml"), "there is no file"),
+        (Request(plan=PROJECT), "cannot be read"),
+        (Request(out=PROJECT / "README.md"), "is a file"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(request_: Request, complaint: str) -> None:
+    """Every kind of bad request is refused with the place and the fix, before anything runs."""
+    with pytest.raises(BadInputError) as caught:
+        check(request_, PROJECT)
+
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
