@@ -70,10 +70,11 @@ session
 # What is stable now, what is to replace it, and the steps that the Rollout declares.
 
 # %%
+from rollbook.notebook.tables import fields_table
 from rollbook.phases import canary
 
 planned = canary.plan(session.ctx, version=parameters.version, fault=parameters.fault)
-planned
+fields_table(planned)
 
 # %% [markdown]
 # ## Build the image and push it
@@ -82,7 +83,7 @@ planned
 from rollbook.phases.images import build_and_push
 
 image = build_and_push(session.ctx, planned.version)
-image
+fields_table(image)
 
 # %% [markdown]
 # ## Roll out under users' traffic

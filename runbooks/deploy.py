@@ -65,11 +65,12 @@ session
 # digest's first characters, because tags cannot be moved.
 
 # %%
+from rollbook.notebook.tables import applied_table, fields_table
 from rollbook.phases.images import build_and_push
 
 chosen = parameters.version or session.ctx.service.initial_version
 image = build_and_push(session.ctx, chosen)
-image
+fields_table(image)
 
 # %% [markdown]
 # ## Install it
@@ -81,7 +82,7 @@ from rollbook.phases import deploy
 from rollbook.phases.manifests import Release
 
 installed = deploy.install(session.ctx, Release(chosen, image), timeout_s=parameters.timeout_s)
-installed.applied
+applied_table(installed.applied)
 
 # %% [markdown]
 # ## Verify live traffic
@@ -90,7 +91,7 @@ installed.applied
 
 # %%
 live = deploy.verify_traffic(session.ctx, chosen, probes=parameters.probes)
-live
+fields_table(live)
 
 # %%
 session.facts(release={"version": chosen, "digest": image.digest, "reference": image.reference, "fault": ""})

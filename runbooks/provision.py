@@ -58,7 +58,7 @@ session
 # Each part is asked for its version and health. *Emulated* marks what stands in for the real thing.
 
 # %%
-from rollbook.notebook.tables import component_table
+from rollbook.notebook.tables import component_table, fields_table
 from rollbook.phases import provision
 
 components = provision.check_components(session.ctx)
@@ -70,7 +70,7 @@ component_table(components)
 
 # %%
 identity = provision.check_identity(session.ctx)
-identity
+fields_table(identity)
 
 # %% [markdown]
 # ## Make a place for images and secrets
@@ -80,7 +80,7 @@ identity
 
 # %%
 registry = provision.ensure_registry(session.ctx)
-registry
+fields_table(registry)
 
 # %%
 session.finish(f"{len(components)} components are healthy; images go to {registry.repository}")

@@ -55,17 +55,18 @@ session
 # When this is red, something in the namespace has a finalizer that nobody answers; the message says how to look.
 
 # %%
+from rollbook.notebook.tables import fields_table
 from rollbook.phases import teardown
 
 service_removed = teardown.remove_service(session.ctx)
-service_removed
+fields_table(service_removed)
 
 # %% [markdown]
 # ## Delete its images and its secret
 
 # %%
 registry_removed = teardown.remove_registry(session.ctx) if parameters.registry else teardown.nothing()
-registry_removed
+fields_table(registry_removed)
 
 # %% [markdown]
 # ## Verify that nothing is left

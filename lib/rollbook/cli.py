@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
 from rollbook.errors import CancelledError, ExitCode, RollbookError
 from rollbook.sandbox.commands import app as sandbox_app
@@ -126,11 +126,12 @@ def _guarded() -> ExitCode | int:
     except RollbookError as error:
         _tell(error)
         return error.exit_code
-    except click.UsageError as error:
-        where = f" See {error.ctx.command_path} --help." if error.ctx else ""
-        typer.echo(f"error: {error.format_message()}{where}", err=True)
+    except TyperException as error:
+        message = error.format_message()
+        # A command without its subcommand "fails" with its whole help as the message.
+        typer.echo(message if "\n" in message else f"error: {message} {_see_help(error)}", err=True)
         return ExitCode.BAD_INPUT
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (Abort, KeyboardInterrupt):
         typer.echo("cancelled", err=True)
         return ExitCode.CANCELLED
     return code if isinstance(code, int) else ExitCode.OK
@@ -138,6 +139,11 @@ def _guarded() -> ExitCode | int:
 
 def _terminated(_signal: int, _frame: object) -> None:
     raise CancelledError("asked to stop (SIGTERM)")
+
+
+def _see_help(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See {context.command_path} --help." if context else "See rollbook --help."
 
 
 def _tell(error: RollbookError) -> None:

@@ -28,7 +28,6 @@ from rollbook.notebook.cells import on_cell_error, readable_errors
 from rollbook.notebook.display import table
 from rollbook.notebook.parameters import CanaryParameters, RunbookParameters
 from rollbook.phases.context import PhaseContext
-from rollbook.report.page import write as write_report
 from rollbook.settings import service_file
 
 LAUNCHED = "ROLLBOOK_LAUNCHED"
@@ -73,6 +72,9 @@ class Run:
         self.ctx.journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence})
         self._record.phase_ended(now, self.ctx.phase, code, sentence)
         if not os.environ.get(LAUNCHED):
+            # Imported here: drawing costs a second that no cell before this one needs to wait for.
+            from rollbook.report.page import write as write_report
+
             self._record.end(now, code, sentence)
             write_report(self.ctx.folder, self.ctx.folder.report)
 

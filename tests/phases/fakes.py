@@ -300,6 +300,7 @@ def service(source: Path, faults: Mapping[str, Mapping[str, str]] | None = None)
         slo=Slo(0.99, 0.3),
         faults={"errors": {"LOSE": "0.2"}} if faults is None else faults,
         initial_version="1.0.0",
+        monitoring=source,
         source=source / "service.yaml",
     )
 

@@ -74,6 +74,8 @@ class Service:
     faults: Mapping[str, Mapping[str, str]]
     """Drill fault by name: the environment variables that make the service show it."""
     initial_version: str
+    monitoring: Path | None
+    """Folder with `rules/*.yaml` (and `alertmanager/`) of the service; None when it brings none."""
     source: Path
     """The file that this was read from."""
 

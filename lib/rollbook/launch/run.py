@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rollbook import targets
 from rollbook.clock import SystemClock
-from rollbook.errors import CancelledError, ExitCode, GateRefusedError, RollbookError
+from rollbook.errors import CancelledError, ExitCode, RollbookError
 from rollbook.evidence.folder import RunFolder, new_run_id
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
@@ -20,7 +20,6 @@ from rollbook.launch.request import Checked, Phase
 from rollbook.launch.summary import timing
 from rollbook.phases.canary import back_to_stable
 from rollbook.phases.context import PhaseContext
-from rollbook.report.page import write as write_report
 from rollbook.runbook import LAUNCHED, begin_record
 
 
@@ -123,6 +122,7 @@ def _end(
 ) -> Result:
     """Seal the record and make the report."""
     from rollbook.launch.appendix import notebooks_to_html
+    from rollbook.report.page import write as write_report
 
     clock = SystemClock()
     ran = {phase["name"] for phase in folder.read_run()["phases"]}
@@ -161,8 +161,3 @@ def _headline(folder: RunFolder) -> str:
     phases = folder.read_run()["phases"]
     told = [phase["sentence"] for phase in phases if phase.get("verdict")] or [phases[-1]["sentence"]]
     return " ".join(told)
-
-
-def refused(result: Result) -> bool:
-    """Whether a gate refused the release."""
-    return result.exit_code is GateRefusedError.exit_code

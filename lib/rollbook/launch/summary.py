@@ -46,21 +46,6 @@ def summary(folder: RunFolder) -> dict[str, Any]:
         "requests": {phase["name"]: phase.get("users") for phase in canaries},
         "seconds_to_detect": {phase["name"]: phase.get("time_to_detect_s") for phase in canaries},
         "seconds_to_roll_back": {phase["name"]: phase.get("time_to_roll_back_s") for phase in canaries},
-        "phases": [
-            {
-                key: phase.get(key)
-                for key in (
-                    "name",
-                    "runbook",
-                    "outcome",
-                    "exit_code",
-                    "expected",
-                    "verdict",
-                    "seconds",
-                    "sentence",
-                )
-            }
-            for phase in run["phases"]
-        ],
+        "phases": [{key: phase.get(key) for key in PHASE_KEYS} for phase in run["phases"]],
         "timing": run.get("timing"),
     }

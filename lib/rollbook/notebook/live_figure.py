@@ -72,7 +72,7 @@ def _grid(figure: Figure) -> tuple[Axes, Axes, Axes, Axes]:
     """Four panels, two by two, with room for the words above."""
 
     def panel(left: float, bottom: float) -> Axes:
-        return figure.add_axes((left, bottom, 0.415, 0.31))
+        return figure.add_axes((left, bottom, 0.415, 0.3))
 
     return panel(0.065, 0.53), panel(0.065, 0.085), panel(0.565, 0.53), panel(0.565, 0.085)
 
@@ -86,7 +86,7 @@ def _legend(figure: Figure, look: Look) -> None:
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, loc="left", weight="bold", x=-0.12)
+    axes.set_title(text, loc="left", weight="bold", x=-0.12, pad=15)
 
 
 def _weight(axes: Axes, look: Look) -> None:
@@ -130,6 +130,8 @@ def _failed(axes: Axes, look: Look) -> None:
     _title(axes, "Failed share")
     top = 0.0
     for version, colour in _sides(look):
+        if not version:
+            continue  # what no version answered has failed, all of it: the words above the panels count it
         bins = look.bins[version]
         shares = []
         for end, one in enumerate(bins, start=1):

@@ -72,7 +72,7 @@ class CanaryParameters(RunbookParameters):
     version: OptionalVersion = Field("", description="version to release; empty: the next minor version")
     fault: str = Field("", description="fault of the service file to release on purpose; empty: none")
     expect: Literal["promoted", "rolled-back"] = Field("promoted", description="verdict that must come out")
-    rps: float = Field(50.0, gt=0, le=2000, description="user traffic in requests a second")
+    rps: float = Field(50.0, gt=0, le=1000, description="user traffic in requests a second")
     timeout_s: float = Field(300.0, gt=0, le=7200, description="seconds until the rollout must have ended")
     lead_s: float = Field(3.0, ge=0, le=300, description="seconds of traffic before and after the rollout")
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from rollbook.domain.release import Component
+from rollbook.domain.rollout import Step
 from rollbook.notebook.display import table
 from rollbook.phases.users import UserAccount
 from rollbook.phases.validate import Gate
+from rollbook.ports import Applied
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Html:
@@ -22,6 +29,22 @@ class Html:
 
     def __repr__(self) -> str:
         return self._text
+
+
+def fields_table(outcome: DataclassInstance) -> Html:
+    """A frozen dataclass, one field a row; what is empty is left out."""
+    rows = [
+        (field.name.replace("_", " "), value)
+        for field in fields(outcome)
+        if (value := _shown(getattr(outcome, field.name))) != ""
+    ]
+    return _table(("", type(outcome).__name__), rows)
+
+
+def applied_table(applied: Sequence[Applied]) -> Html:
+    """Objects that were applied, and what that changed."""
+    rows = [(one.kind, one.namespace, one.name, one.change) for one in applied]
+    return _table(("kind", "namespace", "name", "change"), rows)
 
 
 def component_table(components: Sequence[Component]) -> Html:
@@ -60,6 +83,22 @@ def users_table(account: UserAccount) -> Html:
         for one in account.versions
     ]
     return _table(("answered by", "requests", "failed", "causes", "p50 ms", "p95 ms"), rows)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == () or value == {}:
+        return ""
+    if isinstance(value, Step):
+        return f"weight {value.set_weight} %" if value.set_weight is not None else _pause(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_shown(one)}" for key, one in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(_shown(one) for one in value)
+    return str(value)
+
+
+def _pause(step: Step) -> str:
+    return f"pause {step.pause_s:g} s" if step.pause_s is not None else "pause until promoted"
 
 
 def _milliseconds(seconds: float | None) -> str:

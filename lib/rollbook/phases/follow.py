@@ -18,6 +18,7 @@ from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
 
 LOOK_EVERY_S = 0.5
 REDRAW_EVERY_S = 1.0
+LAST_LOOK_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Follower:
                     redraw(self.last)
             step["verdict"] = verdict.value
         feed.close()
+        runs = self._ended_runs(runs)
         self._pause(clock.monotonic(), ended=True)
         decided = self._decide(verdict)
         archive_pods(self._ctx, self._canary_hash)
@@ -93,6 +95,15 @@ class Follower:
             message=self.last.message,
             paused_s=round(self._paused_s, 3),
         )
+
+    def _ended_runs(self, runs: tuple[AnalysisRun, ...]) -> tuple[AnalysisRun, ...]:
+        """Look on until the AnalysisRuns have ended too: Argo ends them a moment after the rollout."""
+        clock = self._ctx.world.clock
+        deadline = clock.monotonic() + LAST_LOOK_S
+        while any(not run.ended for run in runs) and clock.monotonic() < deadline:
+            clock.sleep(0.1)
+            runs = self._keeper.look() or runs
+        return runs
 
     def _take(self, seen: Seen) -> Verdict | None:
         """Take note of a status; the verdict when it is the end."""

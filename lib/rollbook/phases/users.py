@@ -148,14 +148,16 @@ def gate(ctx: PhaseContext, outcome: CanaryOutcome, told: UserAccount, *, expect
 
 
 def _measured(outcome: CanaryOutcome) -> str:
-    """How many measurements of the analysis were good."""
+    """How many measurements of the analysis were good, and how many could not tell."""
     # Argo keeps the last measurements only, but counts them all.
     metrics = [metric for run in outcome.analysis for metric in run.metrics]
     good = sum(one.successful for one in metrics)
     total = sum(one.successful + one.failed + one.inconclusive + one.errors for one in metrics)
     if not total:
         return ""
-    return f", {good} of {total} analysis measurements were good"
+    unsure = sum(one.inconclusive for one in metrics)
+    words = f", {good} of {total} measurements of Argo's analysis were good"
+    return words + (f" ({unsure} had too little data)" if unsure else "")
 
 
 def _reason(outcome: CanaryOutcome) -> str:

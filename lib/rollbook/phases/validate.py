@@ -83,7 +83,21 @@ def edge_serves_stable(ctx: PhaseContext, probes: int) -> Gate:
 
 
 def rules_loaded(ctx: PhaseContext) -> Gate:
-    """Prometheus has loaded recording rules and alerts, and evaluates them without errors."""
+    """Prometheus has loaded recording rules and alerts, and evaluates them without errors.
+
+    A service that brings no rules has nothing to check.
+    """
+    if ctx.service.monitoring is None:
+        return written(
+            ctx,
+            Gate(
+                "rules and alerts load",
+                None,
+                "none",
+                "none",
+                f"{ctx.service.source.name} names no monitoring folder, so there are no rules to check",
+            ),
+        )
     groups = ctx.world.metrics.rules()
     alerts = sum(len(group.alerts) for group in groups)
     recordings = sum(len(group.recordings) for group in groups)

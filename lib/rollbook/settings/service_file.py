@@ -81,6 +81,7 @@ class ServiceFile(_Strict):
     slo: SloSection
     signals: dict[str, SignalSection] = Field(min_length=1)
     faults: dict[str, dict[str, str]] = Field(default_factory=dict)
+    monitoring: str = ""
 
     @field_validator("faults")
     @classmethod
@@ -149,6 +150,7 @@ def load(path: Path) -> domain.Service:
         slo=domain.Slo(availability=file.slo.availability, p95_s=file.slo.p95),
         faults=MappingProxyType({name: MappingProxyType(dict(env)) for name, env in file.faults.items()}),
         initial_version=file.initial_version,
+        monitoring=_existing(root, file.monitoring, "monitoring", path) if file.monitoring else None,
         source=path,
     )
 

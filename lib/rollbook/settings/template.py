@@ -36,6 +36,8 @@ traffic:                        # how users reach it through the edge
   versionHeader: X-App-Version  # response headers that say who answered:
   podHeader: X-App-Pod          # without them, requests cannot be told apart by version
 
+# monitoring: monitoring        # folder with rules/*.yaml for Prometheus, when the service has one
+
 slo:
   availability: 0.99            # share of requests that succeed; the canary's gate uses it
   p95: 0.3                      # seconds
