@@ -124,7 +124,7 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
     try:
         if bring_up:
             with journal.step(f"bring up the {parameters.target}"):
-                targets.bring_up(parameters.target, service.source.parent)
+                targets.bring_up(parameters.target, service)
         world = targets.connect(parameters.target, service)
     except BaseException as error:
         code = getattr(error, "exit_code", ExitCode.BUG)

@@ -15,17 +15,17 @@ PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
 """Stands in manifests for the address of the target's Prometheus."""
 
 
-def bring_up(target: str, project: Path) -> None:
+def bring_up(target: str, service: Service) -> None:
     """Make the target ready to be connected to: build and start the sandbox, or do nothing.
 
-    `project` is the folder of the service file; `monitoring/` is looked for in it. Progress goes to standard
-    output, a line at a time: a notebook keeps it.
+    The service's rules are loaded into Prometheus. Progress goes to standard output, a line at a time: a
+    notebook keeps it.
     """
     _known(target)
     from rollbook.sandbox import api
     from rollbook.sandbox.progress import PlainProgress
 
-    api.up(monitoring=project / "monitoring", progress=PlainProgress(sys.stdout))
+    api.up(monitoring=service.monitoring, progress=PlainProgress(sys.stdout))
 
 
 def connect(target: str, service: Service) -> World:

@@ -1,0 +1,104 @@
+"""Drive rollbook as a user does: the command, its exit code, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook.evidence.journal import Entry, read_journal
+from rollbook.sandbox.api import Sandbox
+
+PROJECT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `--json` printed."""
+        loaded = json.loads(self.out)
+        assert isinstance(loaded, dict)
+        return loaded
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self.summary["folder"])
+
+
+def environment(home: Path | None = None) -> dict[str, str]:
+    """The environment of a command; `home` names another sandbox than the session's."""
+    found = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    if home is not None:
+        found["ROLLBOOK_HOME"] = str(home)
+    return found
+
+
+def rollbook(*arguments: str, home: Path | None = None, timeout_s: float = 600) -> Finished:
+    """Run `rollbook ARGUMENTS` in the project and wait for its end."""
+    done = subprocess.run(
+        [str(BIN / "rollbook"), *arguments],
+        cwd=PROJECT,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def run_folder(out: Path) -> Path:
+    """The only run beneath `out`."""
+    folders = [path for path in out.iterdir() if (path / "run.json").is_file()]
+    assert len(folders) == 1
+    return folders[0]
+
+
+def entries_until(out: Path, done: Callable[[Entry], bool], timeout_s: float = 120) -> tuple[Entry, ...]:
+    """Read the journal of the run beneath `out` until an entry satisfies `done`."""
+    deadline = time.monotonic() + timeout_s
+    entries: tuple[Entry, ...] = ()
+    while time.monotonic() < deadline:
+        if out.is_dir() and any(out.iterdir()):
+            entries = read_journal(run_folder(out) / "journal.jsonl")
+            if any(done(entry) for entry in entries):
+                return entries
+        time.sleep(0.2)
+    raise AssertionError(f"it never came; the last entries are {[entry.name for entry in entries[-5:]]}")
+
+
+def kubectl(sandbox: Sandbox, *arguments: str) -> Mapping[str, Any]:
+    """Ask the sandbox's cluster, past rollbook's own code."""
+    done = subprocess.run(
+        [str(sandbox.kubectl), "--kubeconfig", str(sandbox.kubeconfig), *arguments, "-o", "json"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    loaded = json.loads(done.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def release(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One whole `rollbook run` with no other argument than where to write."""
+    return rollbook("run", "--json", "--out", str(tmp_path_factory.mktemp("reports")))
