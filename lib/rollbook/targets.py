@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from rollbook.clock import SystemClock
 from rollbook.domain.service import Service

@@ -56,7 +56,7 @@ def test_argo_decided_both(release: Finished) -> None:
             if entry.kind is Kind.DECISION
             and entry.phase == phase
             and entry.source == "argo-rollouts"
-            and entry.name != "analysisrun"
+            and entry.name not in {"analysisrun", "steps-complete"}
         ]
         for phase in ("canary", "drill")
     }

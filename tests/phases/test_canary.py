@@ -42,7 +42,13 @@ def test_a_good_canary_is_promoted(tmp_path: Path) -> None:
 
     assert outcome.verdict is Verdict.PROMOTED
     assert [weight for _, weight in outcome.weights] == [0, 20, 50, 0]
-    assert decisions(on) == [("weight", 20), ("weight", 50), ("weight", 0), ("promoted", None)]
+    assert decisions(on) == [
+        ("weight", 20),
+        ("weight", 50),
+        ("weight", 0),
+        ("steps-complete", None),
+        ("promoted", None),
+    ]
     assert on.cluster.calls == ["apply"]
     assert on.traffic.ended == 1
 

@@ -17,6 +17,7 @@ from rollbook.evidence.journal import Entry, Kind, read_journal
 POLL_S = 0.3
 GATE_WORDS = {True: "passed", False: "REFUSED", None: "nothing to check"}
 QUIET_STEPS = {"archive metrics", "plan"}
+QUIET_DECISIONS = {"steps-complete"}
 
 
 class Progress:
@@ -76,7 +77,7 @@ def described(entry: Entry) -> str:
             return f"{entry.name} ({data.get('seconds', 0):g} s)"
         if data.get("state") == "failed":
             return f"{entry.name} failed: {data.get('error', '')}"
-    if entry.kind is Kind.DECISION:
+    if entry.kind is Kind.DECISION and entry.name not in QUIET_DECISIONS:
         if entry.name == "weight":
             return f"Argo set the weight from {data.get('previous')} % to {data.get('weight')} %"
         if entry.name == "analysisrun":

@@ -13,6 +13,7 @@ from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
 from rollbook.errors import EnvironmentFailedError, RollbookError
 from rollbook.evidence.journal import Entry, Kind
+from rollbook.evidence.weights import STEPS_COMPLETE
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
 
@@ -51,6 +52,7 @@ class Follower:
         self._pause_began: float | None = None
         self._canary_hash = ""
         self._aborted: datetime | None = None
+        self._promoted: datetime | None = None
         self.decisions: list[Entry] = []
         """What Argo decided so far, as the journal has it."""
         self.last = ctx.rollout_status()
@@ -120,11 +122,13 @@ class Follower:
         if not self._canary_hash:
             return None
         self._weight(seen)
+        self._note_steps(seen)
         self._pause(seen.monotonic, ended=status.aborted or status.settled)
         if status.aborted:
             self._aborted = self._aborted or seen.at
             return Verdict.ROLLED_BACK if status.weight == 0 else None
         if status.stable_hash == self._canary_hash and status.phase == "Healthy":
+            self._promoted = seen.at
             return Verdict.PROMOTED
         if "Inconclusive" in status.message:
             return Verdict.PAUSED
@@ -139,6 +143,13 @@ class Follower:
         if status.weight != previous:
             self._decision("weight", {"weight": status.weight, "previous": previous}, now)
             self._ctx.say(f"weight {status.weight} %")
+
+    def _note_steps(self, seen: Seen) -> None:
+        """Note once that all steps are done: from then on the weight no longer says who answers."""
+        status = seen.status
+        done = status.step_index is not None and status.step_index >= status.step_count > 0
+        if done and not status.aborted and all(one.name != STEPS_COMPLETE for one in self.decisions):
+            self._decision(STEPS_COMPLETE, {"steps": status.step_count}, seen.at)
 
     def _pause(self, now: float, *, ended: bool) -> None:
         """Count the time in pause steps: the strategy asked for it."""
@@ -157,7 +168,7 @@ class Follower:
         """Write the end down; when it was seen."""
         names = {Verdict.PROMOTED: "promoted", Verdict.ROLLED_BACK: "aborted"}
         # Argo's own abortedAt has whole seconds only: it is kept in the data, the moment seen is the time.
-        now = self._aborted or self._ctx.world.clock.now()
+        now = self._aborted or self._promoted or self._ctx.world.clock.now()
         name = names.get(verdict, verdict.value)
         self._decision(name, {"message": self.last.message, "aborted_at": self.last.aborted_at}, now)
         self._ctx.say(f"{name}: {self.last.message}" if self.last.message else name)

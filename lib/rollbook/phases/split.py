@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from rollbook.domain.accounting import WeightInterval, observed_splits
-from rollbook.evidence.journal import Kind
-from rollbook.evidence.record import RunRecord
+from rollbook.domain.accounting import observed_splits
 from rollbook.evidence.requests import read_log
+from rollbook.evidence.weights import stretches
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.validate import Gate, written
-
-SHORTEST_S = 5.0
-"""A stretch shorter than this has too few requests after settling to say anything."""
 
 
 def gates(ctx: PhaseContext) -> tuple[Gate, ...]:
@@ -35,30 +29,12 @@ def gates(ctx: PhaseContext) -> tuple[Gate, ...]:
     return tuple(_gate(ctx, phase["name"], str(phase["canary"]["version"])) for phase in canaries)
 
 
-def intervals(ctx: PhaseContext, phase: str) -> tuple[WeightInterval, ...]:
-    """The stretches of constant weight of a phase, from the weights that Argo set, 0 included."""
-    record = RunRecord(ctx.folder).phase(phase) or {}
-    changes = [
-        (entry.time.timestamp(), float(entry.data["weight"]))
-        for entry in ctx.journal.entries()
-        if entry.phase == phase and entry.kind is Kind.DECISION and entry.name == "weight"
-    ]
-    decided = record.get("decided")
-    if not changes or not decided:
-        return ()
-    # A promotion ends the split: both Services then select the same pods, whatever the weight says.
-    end = datetime.fromisoformat(decided).timestamp()
-    moments = [*(moment for moment, _ in changes if moment < end), end]
-    return tuple(
-        WeightInterval(start, stop, weight)
-        for (start, weight), stop in zip(changes, moments[1:], strict=False)
-        if stop - start >= SHORTEST_S
-    )
-
-
 def _gate(ctx: PhaseContext, phase: str, version: str) -> Gate:
     records = read_log(ctx.folder.traffic_log(phase))
-    splits = observed_splits(records, intervals(ctx, phase), canary=version)
+    entries = [entry for entry in ctx.journal.entries() if entry.phase == phase]
+    start_s = min((record.scheduled_s for record in records), default=0.0)
+    end_s = max((record.ended_s for record in records), default=0.0)
+    splits = observed_splits(records, stretches(entries, start_s=start_s, end_s=end_s), canary=version)
     judged = [split for split in splits if split.agrees is not None]
     wrong = [split for split in judged if not split.agrees]
     seen = ", ".join(

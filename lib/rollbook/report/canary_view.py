@@ -86,7 +86,7 @@ def canary_view(
         p95_bound_s=service.slo.p95_s,
     )
     versions = summarise_sides(phase, evidence.traffic)
-    seen = splits(phase, evidence.traffic, timeline) if timeline and evidence.traffic else ()
+    seen = splits(phase, mine, evidence.traffic, timeline) if timeline and evidence.traffic else ()
     start_s = timeline.start_s if timeline else 0.0
     return CanaryView(
         phase=phase,

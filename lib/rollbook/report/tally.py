@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollbook.domain.accounting import (
-    SETTLING_S,
     DrillFigures,
     ObservedSplit,
     VersionSummary,
-    WeightInterval,
     drill_figures,
     observed_splits,
     summarise,
 )
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry, Kind
+from rollbook.evidence.weights import stretches
 from rollbook.report.record import PhaseRecord
 from rollbook.report.timeline import SIDES, Timeline, side_of
 
@@ -47,16 +46,14 @@ def summarise_sides(phase: PhaseRecord, traffic: Sequence[RequestRecord]) -> tup
 
 
 def splits(
-    phase: PhaseRecord, traffic: Sequence[RequestRecord], timeline: Timeline
+    phase: PhaseRecord,
+    entries: Sequence[Entry],
+    traffic: Sequence[RequestRecord],
+    timeline: Timeline,
 ) -> tuple[ObservedSplit, ...]:
     """The split within each time of one weight; a time too short to settle is left out."""
-    begins = [timeline.start_s + at for at, _ in timeline.weights]
-    ends = [*begins[1:], timeline.start_s + timeline.length_s]
-    intervals = [
-        WeightInterval(begin, end, weight)
-        for begin, end, (_, weight) in zip(begins, ends, timeline.weights, strict=True)
-        if end - begin >= SETTLING_S + 1.0
-    ]
+    end_s = timeline.start_s + timeline.length_s
+    intervals = stretches(entries, start_s=timeline.start_s, end_s=end_s)
     return observed_splits(traffic, intervals, canary=phase.canary_version)
 
 
