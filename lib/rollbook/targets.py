@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
@@ -12,6 +13,17 @@ from rollbook.ports import World
 TARGETS = ("sandbox",)
 PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
 """Stands in manifests for the address of the target's Prometheus."""
+
+
+def prepare(target: str) -> None:
+    """Build what the target needs, where this machine has not yet; progress goes to standard error."""
+    _known(target)
+    from rollbook.sandbox import api
+    from rollbook.sandbox.progress import TerminalProgress, progress_for
+
+    progress = progress_for(sys.stderr)
+    with progress if isinstance(progress, TerminalProgress) else nullcontext():
+        api.prepare(progress)
 
 
 def bring_up(target: str, service: Service) -> None:

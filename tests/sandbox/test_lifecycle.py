@@ -182,6 +182,7 @@ def test_rules_are_loaded_anew_and_bad_ones_refused(
     (tmp_path / "rules" / "bad.yaml").write_text("groups: [{name: a, rules: [{record: x, expr: 'sum('}]}]\n")
     with pytest.raises(BadInputError, match="prometheus refused"):
         api.up(sandbox.home, monitoring=tmp_path)
+    assert not any("bad" in file.name for file in (sandbox.home.config / "rules").iterdir())
     api.up(sandbox.home, monitoring=monitoring)
     assert "up" == api.status(sandbox.home).state
 

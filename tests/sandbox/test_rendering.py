@@ -46,7 +46,7 @@ def parts(tmp_path: Path) -> Parts:
 
 
 def test_nothing_listens_on_all_addresses(parts: Parts, tmp_path: Path) -> None:
-    """No command line and no configuration names 0.0.0.0, or a port without an address."""
+    """No command line and no configuration names every interface, or a port without an address."""
     (tmp_path / "monitoring").mkdir()
     render_all(parts, tmp_path / "monitoring")
     rendered = [file.read_text() for file in parts.home.config.rglob("*") if file.is_file()]
@@ -113,6 +113,21 @@ def test_the_agent_learns_all_that_it_needs(parts: Parts) -> None:
     assert all(Path(config[name]).is_absolute() for name in files)
 
 
+def rule_names(parts: Parts) -> list[str]:
+    """Names of the loaded rule files, without the prefix that tells the folder."""
+    return sorted(file.name.partition("-")[2] for file in (parts.home.config / "rules").iterdir())
+
+
+def test_rules_of_another_service_stay(parts: Parts, tmp_path: Path) -> None:
+    """Two services have their rules loaded at once, also when their files have one name; None adds none."""
+    for service in ("one", "two"):
+        (tmp_path / service / "rules").mkdir(parents=True)
+        (tmp_path / service / "rules" / "a.yaml").write_text("groups: []\n")
+        render_monitoring(parts, tmp_path / service)
+    render_monitoring(parts, None)
+    assert ["a.yaml", "a.yaml"] == rule_names(parts)
+
+
 def test_rules_are_copied_and_old_ones_leave(parts: Parts, tmp_path: Path) -> None:
     """The home has the rules as they are now, and its fingerprint tells a change."""
     monitoring = tmp_path / "monitoring"
@@ -122,7 +137,7 @@ def test_rules_are_copied_and_old_ones_leave(parts: Parts, tmp_path: Path) -> No
     first = fingerprint(parts.home.config)
     (monitoring / "rules" / "a.yaml").rename(monitoring / "rules" / "b.yaml")
     render_monitoring(parts, monitoring)
-    assert ["b.yaml"] == [file.name for file in (parts.home.config / "rules").iterdir()]
+    assert ["b.yaml"] == rule_names(parts)
     assert first != fingerprint(parts.home.config)
 
 

@@ -37,9 +37,12 @@ def run(checked: Checked, progress: Progress) -> Result:
     """Run the phases in order; the first that does not pass ends the run. The report is made in any case.
 
     Never raises for what a phase did: the exit code and the sentence tell. BadInputError when the run's
-    folder cannot be made.
+    folder cannot be made, BuildFailedError when the target's parts cannot be built.
     """
     clock = SystemClock()
+    if any(phase.runbook == "provision" for phase in checked.phases):
+        # Minutes, the first time: shown here, where there is a terminal, rather than in a notebook's output.
+        targets.prepare(checked.request.target)
     folder = RunFolder.create(checked.out, new_run_id(clock.now(), checked.service.name))
     record = begin_record(folder, clock, checked.project, checked.request.target)
     record.update(plan=[{"name": phase.name, "runbook": phase.runbook} for phase in checked.phases])

@@ -12,11 +12,13 @@ from typing import Any
 from rollbook.domain.release import Component
 from rollbook.errors import EnvironmentFailedError
 from rollbook.sandbox import lifecycle, processes
+from rollbook.sandbox.builder import ensure_binaries
 from rollbook.sandbox.home import Cache, SandboxHome
 from rollbook.sandbox.pki import ADMIN
 from rollbook.sandbox.probing import answers
 from rollbook.sandbox.progress import Progress, SilentProgress
 from rollbook.sandbox.state import read_state, supervisor_runs
+from rollbook.sandbox.toolchain import ministack_folder, traefik_binary
 from rollbook.sandbox.units import Probe
 
 EMULATED = frozenset({"ministack"})
@@ -133,11 +135,25 @@ class Sandbox:
         )
 
 
-def up(home: SandboxHome | None = None, *, monitoring: Path, progress: Progress | None = None) -> Sandbox:
+def prepare(progress: Progress | None = None) -> None:
+    """Build and install what a sandbox needs, where this machine has not yet, without starting anything.
+
+    Raises BuildFailedError and EnvironmentFailedError.
+    """
+    cache, shown = Cache.current(), progress or SilentProgress()
+    ensure_binaries(cache, shown)
+    traefik_binary(cache, shown)
+    ministack_folder(cache, shown)
+
+
+def up(
+    home: SandboxHome | None = None, *, monitoring: Path | None, progress: Progress | None = None
+) -> Sandbox:
     """Bring the sandbox up and return when every component is ready; what is missing is built or installed.
 
     A sandbox that is up stays as it is, one that is half up is mended. `monitoring` holds `rules/*.yaml` and,
-    optionally, `alertmanager/alertmanager.yaml`; both are loaded anew at each call. Raises BuildFailedError,
+    optionally, `alertmanager/alertmanager.yaml`; both are loaded anew at each call, and the rules of other
+    folders stay. None adds nothing. Raises BuildFailedError,
     BadInputError and EnvironmentFailedError; then, and on Ctrl-C, nothing that this call started is left.
     """
     where = home or SandboxHome.current()

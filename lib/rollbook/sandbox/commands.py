@@ -56,13 +56,16 @@ def _shown() -> Iterator[TerminalProgress | PlainProgress]:
 @app.command(epilog="Example: rollbook sandbox up")
 def up(
     monitoring: Annotated[
-        Path, typer.Option(help="Folder with rules/ and alertmanager/ to load into Prometheus.")
-    ] = Path("monitoring"),
+        Path | None,
+        typer.Option(help="Folder with rules/ and alertmanager/ to load; monitoring/ if there."),
+    ] = None,
 ) -> None:
     """Bring the sandbox up and wait until everything is ready; the first time, build it."""
     began = time.monotonic()
     with _shown() as progress:
-        sandbox = api.up(monitoring=monitoring.absolute(), progress=progress)
+        own = Path("monitoring").absolute()
+        chosen = monitoring.absolute() if monitoring else (own if own.is_dir() else None)
+        sandbox = api.up(monitoring=chosen, progress=progress)
     typer.echo(f"The sandbox is up ({time.monotonic() - began:.1f} s).")
     typer.echo(f"  users       {sandbox.endpoints.edge_url}")
     typer.echo(f"  Prometheus  {sandbox.endpoints.prometheus_url}")

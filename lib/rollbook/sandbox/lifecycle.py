@@ -40,7 +40,7 @@ from rollbook.sandbox.units import MARKER, Plan, read_plan
 SUPERVISOR_STOP_S = 6.0
 
 
-def start(home: SandboxHome, cache: Cache, monitoring: Path, progress: Progress) -> None:
+def start(home: SandboxHome, cache: Cache, monitoring: Path | None, progress: Progress) -> None:
     """Bring the sandbox up, mend it, or find it up; return when every component is ready.
 
     Interrupted or failed, a sandbox that was started by this call is gone again. Raises BuildFailedError,
@@ -81,7 +81,7 @@ def _refresh(
     state: Mapping[str, Any],
     binaries: Binaries,
     tools: tuple[Path, Path],
-    monitoring: Path,
+    monitoring: Path | None,
     progress: Progress,
 ) -> None:
     """A sandbox that is up: wait for what is being restarted, and load the rules as they are now."""
@@ -99,7 +99,7 @@ def _mend(
     state: Mapping[str, Any],
     binaries: Binaries,
     tools: tuple[Path, Path],
-    monitoring: Path,
+    monitoring: Path | None,
     progress: Progress,
 ) -> bool:
     """Start the supervisor of a half-up sandbox again with its data; its pods are left running and adopted.
@@ -129,7 +129,7 @@ def _start_new(
     cache: Cache,
     binaries: Binaries,
     tools: tuple[Path, Path],
-    monitoring: Path,
+    monitoring: Path | None,
     progress: Progress,
     *,
     leftovers: int,

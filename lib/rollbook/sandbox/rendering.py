@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from rollbook.errors import BadInputError
-from rollbook.sandbox.files import remove_tree, write_json, write_private
+from rollbook.sandbox.files import write_json, write_private
 from rollbook.sandbox.manifests import PROMETHEUS_USER
 from rollbook.sandbox.network import NODE_PORT
 from rollbook.sandbox.parts import Parts
@@ -20,7 +22,7 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.
 """Upper edges in seconds; Traefik's own four are too coarse to judge a canary."""
 
 
-def render_all(parts: Parts, monitoring: Path) -> None:
+def render_all(parts: Parts, monitoring: Path | None) -> None:
     """Write every configuration file of a new sandbox."""
     (parts.home.data / "tmp").mkdir(parents=True, exist_ok=True)
     (parts.home.data / "ministack").mkdir(parents=True, exist_ok=True)
@@ -29,25 +31,33 @@ def render_all(parts: Parts, monitoring: Path) -> None:
     render_monitoring(parts, monitoring)
 
 
-def render_monitoring(parts: Parts, monitoring: Path) -> None:
+def render_monitoring(parts: Parts, monitoring: Path | None) -> None:
     """Write the configuration of Prometheus and Alertmanager with the rules of the folder `monitoring`.
 
-    BadInputError when there is no such folder.
+    Rules of other folders (of other services) stay; without a folder nothing is added. BadInputError when
+    there is no such folder.
     """
-    if not monitoring.is_dir():
+    if monitoring is not None and not monitoring.is_dir():
         raise BadInputError(
             f"there is no folder {monitoring} with monitoring rules",
             next_step="Run the command in the project's folder, or name the folder with --monitoring.",
         )
     rules = parts.home.config / "rules"
-    remove_tree(rules)
-    rules.mkdir(mode=0o700)
-    for source in sorted((monitoring / "rules").glob("*.y*ml")):
-        shutil.copyfile(source, rules / source.name)
+    rules.mkdir(mode=0o700, exist_ok=True)
     write_json(parts.home.config / "prometheus.yml", prometheus_config(parts))
+    alertmanager = parts.home.config / "alertmanager.yml"
+    if not alertmanager.is_file():
+        write_private(alertmanager, json.dumps(SILENT_ALERTMANAGER).encode())
+    if monitoring is None:
+        return
+    prefix = hashlib.sha256(os.fsencode(monitoring.resolve())).hexdigest()[:8]
+    for old in rules.glob(f"{prefix}-*"):
+        old.unlink()
+    for source in sorted((monitoring / "rules").glob("*.y*ml")):
+        shutil.copyfile(source, rules / f"{prefix}-{source.name}")
     given = monitoring / "alertmanager" / "alertmanager.yaml"
-    content = given.read_bytes() if given.is_file() else json.dumps(SILENT_ALERTMANAGER).encode()
-    write_private(parts.home.config / "alertmanager.yml", content)
+    if given.is_file():
+        write_private(alertmanager, given.read_bytes())
 
 
 SILENT_ALERTMANAGER = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
