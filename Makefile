@@ -25,7 +25,7 @@ check: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/rollbook sandbox up
-	$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=runbooks
+	$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=runbooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 notebooks: $(STAMP)
 	$(BIN)/jupytext --sync runbooks/*.py

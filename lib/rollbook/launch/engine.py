@@ -7,18 +7,15 @@ SIGTERM into an interrupt of the running cell, whose context managers then undo 
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
 from rollbook import errors
 from rollbook.errors import CancelledError, EnvironmentFailedError, RollbookError
+from rollbook.launch.interruption import Interruption, interruptible
 
 ENGINE = "rollbook"
 
@@ -34,9 +31,9 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd:
     from papermill.exceptions import PapermillExecutionError
 
     _register()
-    with _signals_interrupt_the_cell() as interruption:
+    with interruptible() as interruption:
         try:
-            papermill.execute_notebook(
+            executed = papermill.execute_notebook(
                 str(notebook),
                 str(output),
                 parameters=dict(parameters),
@@ -47,49 +44,24 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], *, cwd:
         except PapermillExecutionError as error:
             raise _translated(error.ename, error.evalue, interrupted=interruption.asked) from error
         except (DeadKernelError, RuntimeError) as error:
-            if interruption.asked:
-                raise CancelledError("the run was interrupted") from error
+            interruption.check()
             raise EnvironmentFailedError(
                 f"the kernel of {notebook.stem} died",
                 why=str(error),
                 next_step="Look at the machine's memory, and at what the notebook printed last.",
             ) from error
-        if interruption.asked:
-            raise CancelledError("the run was interrupted")
+        finally:
+            interruption.kernel_runs(None)
+        interruption.check()
+    _no_silent_end(executed)
 
 
-class Interruption:
-    """Whether the run was asked to stop, and the kernel that must hear of it."""
-
-    current: ClassVar[Interruption | None] = None
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.kernel_pid: int | None = None
-
-    def ask(self, _signal: int, _frame: FrameType | None) -> None:
-        """A signal handler: interrupt the running cell, once; a second signal must not break its undoing."""
-        if self.asked:
-            return
-        self.asked = True
-        if self.kernel_pid is not None:
-            try:
-                os.kill(self.kernel_pid, signal.SIGINT)
-            except ProcessLookupError:
-                self.kernel_pid = None
-
-
-@contextmanager
-def _signals_interrupt_the_cell() -> Iterator[Interruption]:
-    interruption = Interruption()
-    Interruption.current = interruption
-    before = {number: signal.signal(number, interruption.ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interruption
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        Interruption.current = None
+def _no_silent_end(executed: Any) -> None:
+    """papermill takes `SystemExit(0)` in a cell for success, although the cells after it did not run."""
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            if output.get("output_type") == "error":
+                raise _translated(output["ename"], output["evalue"], interrupted=False)
 
 
 def _translated(name: str, words: str, *, interrupted: bool) -> RollbookError:
@@ -130,15 +102,13 @@ def _register() -> None:
                 shutil.rmtree(self._sockets, ignore_errors=True)
 
         def papermill_execute_cells(self) -> None:
-            interruption = Interruption.current
-            if interruption is not None:
-                interruption.kernel_pid = getattr(self.km.provisioner, "pid", None)
+            if Interruption.current is not None:
+                Interruption.current.kernel_runs(getattr(self.km.provisioner, "pid", None))
             super().papermill_execute_cells()
 
         def execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
-            interruption = Interruption.current
-            if interruption is not None and interruption.asked:
-                raise CancelledError("the run was interrupted")
+            if Interruption.current is not None:
+                Interruption.current.check()
             return super().execute_cell(cell, cell_index, **kwargs)
 
     class RollbookEngine(NBClientEngine):  # type: ignore[misc]  # papermill is not typed

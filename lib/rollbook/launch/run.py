@@ -15,6 +15,7 @@ from rollbook.evidence.folder import RunFolder, new_run_id
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
 from rollbook.launch import engine
+from rollbook.launch.interruption import interruptible
 from rollbook.launch.progress import Progress
 from rollbook.launch.request import Checked, Phase
 from rollbook.launch.summary import timing
@@ -48,11 +49,15 @@ def run(checked: Checked, progress: Progress) -> Result:
     record.update(plan=[{"name": phase.name, "runbook": phase.runbook} for phase in checked.phases])
     progress.line(f"run {folder.run_id}: {', '.join(phase.name for phase in checked.phases)}")
     code, sentence = ExitCode.OK, ""
-    for phase in checked.phases:
-        code, sentence = _phase(checked, folder, record, phase, progress)
-        if code is not ExitCode.OK:
-            break
-    return _end(folder, record, code, sentence, checked, progress)
+    with interruptible() as interruption:
+        for phase in checked.phases:
+            if interruption.asked:
+                code, sentence = ExitCode.CANCELLED, f"interrupted before {phase.name}"
+                break
+            code, sentence = _phase(checked, folder, record, phase, progress)
+            if code is not ExitCode.OK:
+                break
+        return _end(folder, record, code, sentence, checked, progress)
 
 
 def _phase(
@@ -77,6 +82,8 @@ def _phase(
             _make_safe(checked, folder, phase, type(error).__name__)
     known = record.phase(phase.name) or {}
     record.phase_facts(phase.name, notebook=f"notebooks/{output.name}")
+    if error is None and known.get("outcome") is None:
+        error = RollbookError(f"the notebook of {phase.name} ended without an outcome")
     if error is None:
         return ExitCode.OK, str(known.get("sentence", ""))
     if known.get("outcome") is None or isinstance(error, CancelledError):
