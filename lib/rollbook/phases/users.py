@@ -114,7 +114,7 @@ def gate(ctx: PhaseContext, outcome: CanaryOutcome, told: UserAccount, *, expect
     """
     allowed = 1 - ctx.service.slo.availability
     if outcome.verdict is Verdict.PROMOTED:
-        sent, failed, whose = told.sent, told.failed, "all requests"
+        sent, failed, whose = told.sent, told.failed, "requests"
     else:
         stable = [one for one in told.versions if one.version == outcome.planned.stable_version]
         sent = sum(one.sent for one in stable)
