@@ -67,7 +67,7 @@ def run(
     raise typer.Exit(int(result.exit_code))
 
 
-@app.command(epilog="Example: rollbook report reports/hello-20261123-101500 -o report.html")
+@app.command(epilog="Example: rollbook report reports/orders-20261123-101500 -o report.html")
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write.")] = None,

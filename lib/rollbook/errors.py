@@ -74,6 +74,10 @@ class NotFoundError(EnvironmentFailedError):
     """Something that was asked for by name is not there."""
 
 
+class TargetHeldError(EnvironmentFailedError):
+    """Another run is changing the same release target."""
+
+
 class ManifestRefusedError(BadInputError):
     """The API server refused a manifest."""
 

@@ -129,6 +129,32 @@ class Cluster(Protocol):
 
 
 @dataclass(frozen=True)
+class Lease:
+    """Who may change a release target, until when. `version` is the API server's, for an update that races."""
+
+    name: str
+    holder: str
+    renewed_at: datetime
+    ttl_s: float
+    version: str
+
+
+class Leases(Protocol):
+    """Leases of the cluster (coordination.k8s.io/v1), one a release target."""
+
+    def read(self, name: str) -> Lease | None:
+        """The lease, None when there is none."""
+
+    def write(
+        self, name: str, holder: str, ttl_s: float, now: datetime, *, over: Lease | None
+    ) -> Lease | None:
+        """Create the lease, or replace `over`; None when somebody else was faster."""
+
+    def delete(self, lease: Lease) -> None:
+        """Delete the lease if it is still this one."""
+
+
+@dataclass(frozen=True)
 class Identity:
     """Who the cloud says we are."""
 
@@ -238,6 +264,7 @@ class World:
 
     target: str
     cluster: Cluster
+    leases: Leases
     cloud: Cloud
     metrics: Metrics
     traffic: Traffic

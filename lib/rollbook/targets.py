@@ -45,7 +45,9 @@ def connect(target: str, service: Service) -> World:
     # Imported here: boto3, kubernetes and prometheus-api-client take seconds that `--help` need not spend.
     from rollbook.aws.cloud import AwsCloud
     from rollbook.images.build import OciImageBuilder
-    from rollbook.kubernetes.cluster import connect as connect_cluster
+    from rollbook.kubernetes.cluster import KubernetesCluster
+    from rollbook.kubernetes.leases import KubernetesLeases
+    from rollbook.kubernetes.rest import ApiServer
     from rollbook.prometheus.metrics import PrometheusMetrics
     from rollbook.sandbox import api
     from rollbook.sandbox.home import Cache
@@ -53,12 +55,12 @@ def connect(target: str, service: Service) -> World:
 
     sandbox = api.load()
     endpoints = sandbox.endpoints
+    server = ApiServer.from_kubeconfig(sandbox.kubeconfig, None)
     return World(
         target=target,
         overlay="sandbox",
-        cluster=connect_cluster(
-            sandbox.kubeconfig, kubectl=sandbox.kubectl, container=service.image.container
-        ),
+        cluster=KubernetesCluster(server, kubectl=sandbox.kubectl, container=service.image.container),
+        leases=KubernetesLeases(server),
         cloud=AwsCloud.emulated(endpoints.aws_endpoint_url),
         metrics=PrometheusMetrics(endpoints.prometheus_url, endpoints.alertmanager_url),
         traffic=UserTraffic(),

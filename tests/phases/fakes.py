@@ -16,7 +16,7 @@ from rollbook.domain.traffic import Cause, RequestRecord, TrafficPlan
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.folder import RunFolder
 from rollbook.phases.context import PhaseContext
-from rollbook.ports import Applied, Identity, Manifest, RuleGroup, ScrapeTarget, Series, World
+from rollbook.ports import Applied, Identity, Lease, Manifest, RuleGroup, ScrapeTarget, Series, World
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 STABLE_HASH, CANARY_HASH = "aaaa", "bbbb"
@@ -158,6 +158,30 @@ class FakeCluster:
 
     def pod_log(self, namespace: str, pod: str, *, tail: int = 200) -> str:
         return ""
+
+
+class FakeLeases:
+    """Leases in memory; a write over an older version loses the race."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Lease] = {}
+        self._version = 0
+
+    def read(self, name: str) -> Lease | None:
+        return self.held.get(name)
+
+    def write(
+        self, name: str, holder: str, ttl_s: float, now: datetime, *, over: Lease | None
+    ) -> Lease | None:
+        if self.held.get(name) != over:
+            return None
+        self._version += 1
+        self.held[name] = Lease(name, holder, now, ttl_s, str(self._version))
+        return self.held[name]
+
+    def delete(self, lease: Lease) -> None:
+        if self.held.get(lease.name) == lease:
+            del self.held[lease.name]
 
 
 class FakeCloud:
@@ -343,6 +367,7 @@ class Stage:
     cluster: FakeCluster
     traffic: FakeTraffic
     metrics: FakeMetrics
+    leases: FakeLeases
     clock: HandClock
 
 
@@ -352,9 +377,11 @@ def stage(tmp_path: Path, script: Sequence[RolloutStatus] = (AT_REST,), phase: s
     cluster = FakeCluster(clock, script, overlay=OVERLAY)
     traffic = FakeTraffic(script=[answer(1.0), answer(2.0, "1.1.0")], answers=[answer(0.0)])
     metrics = FakeMetrics()
+    leases = FakeLeases()
     world = World(
         target="sandbox",
         cluster=cluster,
+        leases=leases,
         cloud=FakeCloud(),
         metrics=metrics,
         traffic=traffic,
@@ -367,5 +394,10 @@ def stage(tmp_path: Path, script: Sequence[RolloutStatus] = (AT_REST,), phase: s
     folder = RunFolder.create(tmp_path, "run")
     journal = folder.journal(phase, clock)
     return Stage(
-        PhaseContext(service(tmp_path), world, folder, journal, phase), cluster, traffic, metrics, clock
+        PhaseContext(service(tmp_path), world, folder, journal, phase),
+        cluster,
+        traffic,
+        metrics,
+        leases,
+        clock,
     )

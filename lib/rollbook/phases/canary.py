@@ -11,6 +11,7 @@ Rollout is aborted, so that all traffic is on stable, and the users' traffic is 
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from rollbook.errors import BadInputError, EnvironmentFailedError, RollbookError
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.deploy import apply
+from rollbook.phases.exclusive import exclusive, held_by_another
 from rollbook.phases.follow import Follower, RolloutEnd
 from rollbook.phases.manifests import Release
 from rollbook.phases.observe import archive_metrics, archive_objects
@@ -212,9 +214,13 @@ class Timings:
 def users_and_rollout(
     ctx: PhaseContext, planned: Planned, image: Image, *, rps: float, timings: Timings
 ) -> Iterator[Canary]:
-    """Send users' traffic, and see to it that an early end leaves all of it on stable."""
+    """Send users' traffic, and see to it that an early end leaves all of it on stable.
+
+    TargetHeldError when another run changes the same target.
+    """
     traffic_plan = ctx.traffic_plan(rps=rps, duration_s=timings.longest_s)
-    with ctx.world.traffic.start(traffic_plan, ctx.folder.traffic_log(ctx.phase)) as traffic:
+    log = ctx.folder.traffic_log(ctx.phase)
+    with exclusive(ctx, on_lost=_stop_here), ctx.world.traffic.start(traffic_plan, log) as traffic:
         canary = Canary(ctx, planned, image, traffic, timings)
         try:
             yield canary
@@ -224,14 +230,24 @@ def users_and_rollout(
             raise
 
 
+def _stop_here(_holder: str) -> None:
+    """Interrupt the running cell: another run has taken the target over."""
+    _thread.interrupt_main()
+
+
 def back_to_stable(ctx: PhaseContext, why: str, *, timeout_s: float = 30.0) -> bool:
     """Abort whatever is rolling out and wait until all traffic is on stable; True when something was.
 
-    Never raises an error of the environment: it is called while another error is on its way. What it could
-    not do is in the journal.
+    What another run has under way is left alone. Never raises an error of the environment: it is called while
+    another error is on its way. What it could not do is in the journal.
     """
     service, world = ctx.service, ctx.world
     try:
+        another = held_by_another(ctx)
+        if another:
+            ctx.journal.append(Kind.STEP, "back to stable", {"state": "skipped", "held_by": another})
+            ctx.say(f"nothing to bring back: the target is held by {another}")
+            return False
         status = world.cluster.rollout(service.namespace, service.rollout)
         if status is None or status.settled or not status.stable_hash:
             return False

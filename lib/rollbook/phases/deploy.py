@@ -15,6 +15,7 @@ from rollbook.domain.traffic import RequestRecord
 from rollbook.errors import EnvironmentFailedError, GateRefusedError
 from rollbook.evidence.journal import Kind
 from rollbook.phases.context import PhaseContext
+from rollbook.phases.exclusive import exclusive
 from rollbook.phases.manifests import Release, overlay_manifests
 from rollbook.phases.observe import status_data
 from rollbook.ports import Applied
@@ -43,14 +44,16 @@ class LiveTraffic:
 def install(ctx: PhaseContext, release: Release, *, timeout_s: float) -> Installed:
     """Apply the overlay and see the Rollout healthy on this release.
 
-    Raises ManifestRefusedError when the API server refuses an object, EnvironmentFailedError when the
-    Rollout is not healthy in time (with what Argo and the pods say).
+    Raises TargetHeldError when another run changes the same target, ManifestRefusedError when the API server
+    refuses an object, EnvironmentFailedError when the Rollout is not healthy in time (with what Argo and the
+    pods say).
     """
     began = ctx.world.clock.monotonic()
-    applied = apply(ctx, release)
-    with ctx.journal.step("wait until the Rollout is healthy", timeout_s=timeout_s) as step:
-        status = _until_settled(ctx, timeout_s)
-        step |= {"stable_hash": status.stable_hash, "ready_replicas": status.ready_replicas}
+    with exclusive(ctx):
+        applied = apply(ctx, release)
+        with ctx.journal.step("wait until the Rollout is healthy", timeout_s=timeout_s) as step:
+            status = _until_settled(ctx, timeout_s)
+            step |= {"stable_hash": status.stable_hash, "ready_replicas": status.ready_replicas}
     ctx.say(f"Rollout {status.name} is healthy on {release.version}")
     return Installed(release, applied, status, round(ctx.world.clock.monotonic() - began, 3))
 

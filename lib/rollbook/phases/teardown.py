@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rollbook.errors import EnvironmentFailedError
 from rollbook.phases.context import PhaseContext
+from rollbook.phases.exclusive import exclusive
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Removed:
 def remove_service(ctx: PhaseContext, *, wait_s: float = 90.0) -> Removed:
     """Delete the service's namespace with everything in it, and wait until it is gone."""
     namespace = ctx.service.namespace
-    with ctx.journal.step("delete namespace", namespace=namespace) as step:
+    with exclusive(ctx), ctx.journal.step("delete namespace", namespace=namespace) as step:
         was_there = ctx.world.cluster.delete("Namespace", "", namespace, wait_s=wait_s)
         step["was_there"] = was_there
     return _removed([(f"namespace {namespace}", was_there)])
