@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from rollbook.errors import CancelledError, ExitCode, RollbookError
+from rollbook.errors import BadInputError, CancelledError, ExitCode, RollbookError
 from rollbook.sandbox.commands import app as sandbox_app
 
 app = typer.Typer(
@@ -46,25 +46,56 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run's folder; default reports/.")] = None,
     service: Annotated[str, typer.Option(help="Service file.")] = "service.yaml",
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Take up a run that was cut off, by its folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Release: provision, deploy, canary, a faulty canary on purpose, validate, and a report of it all."""
     from rollbook.launch.progress import Progress
     from rollbook.launch.request import Request, check
 
-    checked = check(
-        Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out), cwd=Path.cwd()
-    )
+    if resume is not None:
+        if plan or phase or set_ or out:
+            raise BadInputError(
+                "--resume takes a run up as it was asked for", next_step="Leave the other options out."
+            )
+        from rollbook.launch.resume import read
+
+        folder, checked = read(resume)
+    else:
+        folder = None
+        request = Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out)
+        checked = check(request, cwd=Path.cwd())
     from rollbook.launch import run as launcher
     from rollbook.launch.summary import summary
 
-    result = launcher.run(checked, Progress())
+    result = launcher.run(checked, Progress(), folder)
     told = summary(result.folder)
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         typer.echo(_for_people(told))
     raise typer.Exit(int(result.exit_code))
+
+
+@app.command(epilog="Example: rollbook abort --run reports/orders-20261123-101500")
+def abort(
+    target: Annotated[str, typer.Option(help="Where it is being released: sandbox.")] = "sandbox",
+    service: Annotated[str, typer.Option(help="Service file.")] = "service.yaml",
+    run_folder: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="Folder of the run whose journal is told.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if a run that lives holds the target.")
+    ] = False,
+) -> None:
+    """Abort what is rolling out, so that all traffic is on stable: for a run that died without a word."""
+    from rollbook.launch.abort import abort as abort_rollout
+    from rollbook.settings import service_file
+
+    loaded = service_file.load(service_file.find(service, Path.cwd()))
+    typer.echo(abort_rollout(target, loaded, run=run_folder, force=force))
 
 
 @app.command(epilog="Example: rollbook report reports/orders-20261123-101500 -o report.html")

@@ -176,6 +176,9 @@ class Cloud(Protocol):
     def ensure_repository(self, name: str) -> str:
         """Make sure that the ECR repository is there (immutable tags, scan on push); its URI."""
 
+    def find_repository(self, name: str) -> str | None:
+        """URI of the ECR repository, None when there is none."""
+
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
         """Make sure that the secret is there; `create` makes the first value. Its ARN."""
 

@@ -12,7 +12,7 @@ notebook runs in JupyterLab, by papermill or by `rollbook run`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from rollbook.phases.context import PhaseContext
 from rollbook.settings import service_file
 
 LAUNCHED = "ROLLBOOK_LAUNCHED"
-"""Set by `rollbook run` in its kernels: it ends the run and makes the report itself."""
+"""Set by `rollbook run` in its kernels: it begins the phases, ends the run and makes the report itself."""
 
 
 class Run:
@@ -117,10 +117,10 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
     record = RunRecord(folder)
     journal = folder.journal(parameters.label, clock)
     expected = parameters.expect if isinstance(parameters, CanaryParameters) else ""
-    record.phase_started(
-        clock.now(), parameters.label, parameters.runbook(), parameters.model_dump(), expected
-    )
-    journal.append(Kind.RUN, "phase started", {"runbook": parameters.runbook(), **parameters.model_dump()})
+    if not os.environ.get(LAUNCHED):
+        begin_phase(
+            folder, clock, parameters.label, parameters.runbook(), parameters.model_dump(), expected
+        )
     try:
         if bring_up:
             with journal.step(f"bring up the {parameters.target}"):
@@ -156,6 +156,19 @@ def begin_record(folder: RunFolder, clock: SystemClock, project: Path, target: s
         Kind.RUN, "run started", {"id": folder.run_id, "target": target}
     )
     return record
+
+
+def begin_phase(
+    folder: RunFolder,
+    clock: SystemClock,
+    name: str,
+    runbook: str,
+    parameters: Mapping[str, Any],
+    expected: str,
+) -> None:
+    """Record that a phase begins, in `run.json` and in the journal."""
+    RunRecord(folder).phase_started(clock.now(), name, runbook, parameters, expected)
+    folder.journal(name, clock).append(Kind.RUN, "phase started", {"runbook": runbook, **parameters})
 
 
 def _folder(parameters: RunbookParameters, project: Path, clock: SystemClock, service: str) -> RunFolder:

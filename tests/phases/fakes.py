@@ -82,7 +82,8 @@ class FakeCluster:
     every_s: float = 10.0
     status: RolloutStatus | None = AT_REST
     calls: list[str] = field(default_factory=list)
-    runs: tuple[AnalysisRun, ...] = ()
+    runs_seen_later: tuple[AnalysisRun, ...] = ()
+    """AnalysisRuns that are there once something was applied."""
     pods_by_selector: dict[str, tuple[PodStatus, ...]] = field(default_factory=dict)
     warnings: tuple[ClusterEvent, ...] = ()
     broken: bool = False
@@ -148,7 +149,7 @@ class FakeCluster:
         return True
 
     def analysis_runs(self, namespace: str, rollout: str) -> tuple[AnalysisRun, ...]:
-        return self.runs
+        return self.runs_seen_later if "apply" in self.calls else ()
 
     def events(self, namespace: str) -> tuple[ClusterEvent, ...]:
         return self.warnings
@@ -198,6 +199,9 @@ class FakeCloud:
 
     def ensure_repository(self, name: str) -> str:
         return f"registry/{name}"
+
+    def find_repository(self, name: str) -> str | None:
+        return f"registry/{name}" if name not in self.deleted else None
 
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
         return f"arn:{name}:{len(create()) > 20}"

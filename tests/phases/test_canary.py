@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.phases.fakes import ABORTED, AT_REST, PROMOTED, UNDER_WAY, Stage, answer, at, image, stage
+from tests.phases.fakes import ABORTED, AT_REST, PROMOTED, START, UNDER_WAY, Stage, answer, at, image, stage
 
 from rollbook.domain.release import Verdict
-from rollbook.domain.rollout import RolloutStatus
+from rollbook.domain.rollout import AnalysisRun, Measurement, MetricResult, RolloutStatus
 from rollbook.domain.traffic import Cause
 from rollbook.errors import BadInputError, EnvironmentFailedError, GateRefusedError, NotFoundError
 from rollbook.evidence.journal import Kind
@@ -206,6 +206,21 @@ def test_a_drill_does_not_answer_for_the_faulty_version(tmp_path: Path) -> None:
     assert account.drill.users_hit == 20
     facts = users.facts(outcome, account)
     assert facts["users"]["by_version"]["1.1.0"]["by_cause"] == {"app-error": 20}
+
+
+def test_an_analysis_that_could_not_measure_is_no_verdict_on_the_version(tmp_path: Path) -> None:
+    """Prometheus was gone: Argo aborts, and that is the environment's failure, not a refused release."""
+    on = stage(tmp_path, BAD)
+    message = "dial tcp: connection refused"
+    measurement = Measurement(START, START, "Error", "", message)
+    metric = MetricResult(
+        "success-rate", "Error", "q", "", "", "1", 0, 0, 0, 5, (measurement,), "too many errors"
+    )
+    on.cluster.runs_seen_later = (AnalysisRun("shop", "orders-2", "Error", "", START, START, (metric,)),)
+    outcome = run(on)
+
+    with pytest.raises(EnvironmentFailedError, match="could not measure"):
+        users.gate(on.ctx, outcome, users.account(on.ctx, outcome), expect="promoted")
 
 
 def test_without_any_request_nothing_is_proved(tmp_path: Path) -> None:

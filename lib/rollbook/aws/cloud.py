@@ -96,6 +96,10 @@ class AwsCloud:
         """Make sure that the ECR repository is there (immutable tags, scan on push); its URI."""
         return self._registry.ensure(name)
 
+    def find_repository(self, name: str) -> str | None:
+        """URI of the ECR repository; None when there is none."""
+        return self._registry.find(name)
+
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
         """Make sure that the secret is there; `create` makes the first value. Its ARN.
 

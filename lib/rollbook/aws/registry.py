@@ -52,6 +52,10 @@ class Registry:
             )
         return made["repository"]["repositoryUri"]
 
+    def find(self, name: str) -> str | None:
+        """URI of the repository; None when there is none."""
+        return self._uri(name)
+
     def delete(self, name: str) -> bool:
         """Delete the repository and its images; False when it was not there."""
         with translated(f"delete the ECR repository {name}"):

@@ -59,6 +59,21 @@ def new_run_id(now: datetime, service: str) -> str:
     return f"{_slug(service)}-{now:%Y%m%d-%H%M%S}"
 
 
+def ensure_writable(out: Path) -> None:
+    """Make the folder for runs where it is missing. BadInputError when nothing can be written there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        writable, why = os.access(out, os.W_OK), "it may not be written to"
+    except OSError as error:
+        writable, why = False, error.strerror or str(error)
+    if not writable:
+        raise BadInputError(
+            f"cannot make the run's folder in {out}",
+            why=why,
+            next_step="Choose a folder that can be written with --out.",
+        )
+
+
 class RunFolder:
     """Paths and files of one run."""
 
@@ -148,6 +163,21 @@ class RunFolder:
         path = self.path / "traffic" / f"{_slug(phase)}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def set_aside(self, phase: str, attempt: int) -> None:
+        """Move what an earlier attempt of a phase left: `<phase>` becomes `<phase>.attempt-<n>`."""
+        slug = _slug(phase)
+        left = [self.path / room / slug for room in ("metrics", "objects", "logs")]
+        left += [
+            found
+            for room in ("traffic", "notebooks")
+            for found in (self.path / room).glob(f"{slug}.*")
+            if not found.name.startswith(f"{slug}.attempt-")
+        ]
+        for path in left:
+            if path.exists():
+                rest = path.name.removeprefix(slug)
+                path.rename(path.with_name(f"{slug}.attempt-{attempt}{rest}"))
 
     def notebook(self, phase: str) -> Path:
         """Where the executed notebook of a phase is."""

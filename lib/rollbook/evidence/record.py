@@ -10,6 +10,7 @@ from rollbook.errors import ExitCode
 from rollbook.evidence.folder import RunFolder
 
 SCHEMA = 1
+ATTEMPT_KEYS = ("started", "ended", "outcome", "verdict", "exit_code", "sentence")
 
 
 class RunRecord:
@@ -39,25 +40,34 @@ class RunRecord:
     def phase_started(
         self, now: datetime, name: str, runbook: str, parameters: Mapping[str, Any], expected: str
     ) -> None:
-        """A phase begins; it has no outcome until it is given one."""
+        """A phase begins; it has no outcome until it is given one.
+
+        A phase that began before in this run begins again: what is known of the earlier attempt goes into
+        `earlier`, and its files are set aside.
+        """
         run = self._folder.read_run()
-        phases = [phase for phase in run["phases"] if phase["name"] != name]
-        phases.append(
-            {
-                "name": name,
-                "phase": runbook,
-                "runbook": runbook,
-                "started": _iso(now),
-                "ended": None,
-                "parameters": dict(parameters),
-                "expected": expected or None,
-                "verdict": None,
-                "outcome": None,
-                "exit_code": None,
-                "sentence": "",
-            }
-        )
-        self._folder.write_run({**run, "phases": phases})
+        names = [phase["name"] for phase in run["phases"]]
+        before = run["phases"][names.index(name)] if name in names else {}
+        earlier = list(before.get("earlier", ()))
+        if before.get("started"):
+            earlier.append({key: before.get(key) for key in ATTEMPT_KEYS})
+            self._folder.set_aside(name, len(earlier))
+        fresh = {
+            "name": name,
+            "phase": runbook,
+            "runbook": runbook,
+            "started": _iso(now),
+            "ended": None,
+            "parameters": dict(parameters),
+            "expected": expected or None,
+            "verdict": None,
+            "outcome": None,
+            "exit_code": None,
+            "sentence": "",
+            "earlier": earlier,
+        }
+        phases = [fresh if phase["name"] == name else phase for phase in run["phases"]]
+        self._folder.write_run({**run, "phases": phases if name in names else [*phases, fresh]})
 
     def phase(self, name: str) -> dict[str, Any] | None:
         """The record of a phase, None when it never began."""

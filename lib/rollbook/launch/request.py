@@ -64,7 +64,7 @@ def check(request: Request, cwd: Path) -> Checked:
     path = service_file.find(request.service, cwd)
     service = service_file.load(path)
     project = path.resolve().parent
-    runbooks = _runbooks(project)
+    runbooks = runbooks_of(project)
     phases = tuple(_phase(one, settings[one.label], request, runbooks, str(path)) for one in chosen)
     for phase in phases:
         fault = getattr(phase.parameters, "fault", "")
@@ -139,7 +139,7 @@ def _phase(phase: PlanPhase, sets: dict[str, str], request: Request, runbooks: P
     )
 
 
-def _runbooks(project: Path) -> Path:
+def runbooks_of(project: Path) -> Path:
     """The notebooks: the project's own, or those beside the installed package's checkout."""
     for folder in (project, *project.parents, Path(__file__).resolve().parents[3]):
         if (folder / "runbooks" / "canary.ipynb").is_file():

@@ -11,17 +11,16 @@ from pathlib import Path
 from rollbook import targets
 from rollbook.clock import SystemClock
 from rollbook.errors import CancelledError, ExitCode, RollbookError
-from rollbook.evidence.folder import RunFolder, new_run_id
+from rollbook.evidence.folder import RunFolder, ensure_writable, new_run_id
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
-from rollbook.launch import engine
+from rollbook.launch import engine, resume
 from rollbook.launch.interruption import interruptible
 from rollbook.launch.progress import Progress
 from rollbook.launch.request import Checked, Phase
 from rollbook.launch.summary import timing
-from rollbook.phases.canary import back_to_stable
-from rollbook.phases.context import PhaseContext
-from rollbook.runbook import LAUNCHED, begin_record
+from rollbook.launch.target import Target
+from rollbook.runbook import LAUNCHED, begin_phase, begin_record
 
 
 @dataclass(frozen=True)
@@ -34,42 +33,69 @@ class Result:
     report: Path | None
 
 
-def run(checked: Checked, progress: Progress) -> Result:
+def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) -> Result:
     """Run the phases in order; the first that does not pass ends the run. The report is made in any case.
+
+    With `resumed`, the run of that folder is taken up: what it had under way is brought back to stable, and a
+    completed phase is skipped if its post-condition still holds in the world.
 
     Never raises for what a phase did: the exit code and the sentence tell. BadInputError when the run's
     folder cannot be made, BuildFailedError when the target's parts cannot be built.
     """
-    clock = SystemClock()
+    clock, request = SystemClock(), checked.request
+    ensure_writable(checked.out)
     if any(phase.runbook == "provision" for phase in checked.phases):
         # Minutes, the first time: shown here, where there is a terminal, rather than in a notebook's output.
-        targets.prepare(checked.request.target)
-    folder = RunFolder.create(checked.out, new_run_id(clock.now(), checked.service.name))
-    record = begin_record(folder, clock, checked.project, checked.request.target)
-    record.update(plan=[{"name": phase.name, "runbook": phase.runbook} for phase in checked.phases])
-    progress.line(f"run {folder.run_id}: {', '.join(phase.name for phase in checked.phases)}")
+        targets.prepare(request.target)
+    folder = resumed or RunFolder.create(checked.out, new_run_id(clock.now(), checked.service.name))
+    record = RunRecord(folder) if resumed else begin_record(folder, clock, checked.project, request.target)
+    plan = [
+        {
+            "name": phase.name,
+            "runbook": phase.runbook,
+            "expect": phase.expect,
+            "parameters": phase.parameters.model_dump(),
+        }
+        for phase in checked.phases
+    ]
+    record.update(plan=plan, asked={"service": str(checked.service.source)}, ended=None, outcome=None)
+    verb = "taking up run" if resumed else "run"
+    progress.line(f"{verb} {folder.run_id}: {', '.join(phase.name for phase in checked.phases)}")
     code, sentence = ExitCode.OK, ""
-    with interruptible() as interruption:
-        for phase in checked.phases:
+    with interruptible() as interruption, Target(checked, folder, interruption) as target:
+        if resumed:
+            folder.journal("run", clock).append(Kind.RUN, "run resumed", {"id": folder.run_id})
+            code, sentence = target.clean_up()
+        for phase in checked.phases if code is ExitCode.OK else ():
             if interruption.asked:
                 code, sentence = ExitCode.CANCELLED, f"interrupted before {phase.name}"
                 break
-            code, sentence = _phase(checked, folder, record, phase, progress)
+            if resumed and resume.still_done(checked, folder, phase, progress):
+                continue
+            code, sentence = _phase(checked, folder, record, phase, progress, target)
             if code is not ExitCode.OK:
                 break
         return _end(folder, record, code, sentence, checked, progress)
 
 
 def _phase(
-    checked: Checked, folder: RunFolder, record: RunRecord, phase: Phase, progress: Progress
+    checked: Checked,
+    folder: RunFolder,
+    record: RunRecord,
+    phase: Phase,
+    progress: Progress,
+    target: Target,
 ) -> tuple[ExitCode, str]:
     """Run one notebook; its exit code and sentence."""
     clock = SystemClock()
     journal = folder.path / "journal.jsonl"
+    begin_phase(folder, clock, phase.name, phase.runbook, phase.parameters.model_dump(), phase.expect)
     output = folder.notebook(phase.name)
     error: RollbookError | None = None
     with progress.following(phase.name, journal), _launched():
         try:
+            if phase.runbook != "provision":
+                target.hold()
             engine.execute(
                 phase.notebook,
                 output,
@@ -79,7 +105,7 @@ def _phase(
         except RollbookError as raised:
             error = raised
         if error is not None and phase.runbook == "canary":
-            _make_safe(checked, folder, phase, type(error).__name__)
+            target.make_safe(phase, type(error).__name__)
     known = record.phase(phase.name) or {}
     record.phase_facts(phase.name, notebook=f"notebooks/{output.name}")
     if error is None and known.get("outcome") is None:
@@ -94,18 +120,6 @@ def _phase(
         )
     progress.line(f"  {phase.name}: {error}", "red")
     return error.exit_code, f"{phase.name}: {error}"
-
-
-def _make_safe(checked: Checked, folder: RunFolder, phase: Phase, why: str) -> None:
-    """See to it that stable serves all: the notebook's own way back may have died with its kernel."""
-    clock = SystemClock()
-    journal = folder.journal(phase.name, clock)
-    try:
-        world = targets.connect(checked.request.target, checked.service)
-    except RollbookError as error:
-        journal.append(Kind.STEP, "back to stable", {"state": "failed", "error": str(error)})
-        return
-    back_to_stable(PhaseContext(checked.service, world, folder, journal, phase.name), why)
 
 
 @contextmanager

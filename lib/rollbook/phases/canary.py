@@ -235,15 +235,17 @@ def _stop_here(_holder: str) -> None:
     _thread.interrupt_main()
 
 
-def back_to_stable(ctx: PhaseContext, why: str, *, timeout_s: float = 30.0) -> bool:
+def back_to_stable(
+    ctx: PhaseContext, why: str, *, timeout_s: float = 30.0, even_if_held: bool = False
+) -> bool:
     """Abort whatever is rolling out and wait until all traffic is on stable; True when something was.
 
-    What another run has under way is left alone. Never raises an error of the environment: it is called while
-    another error is on its way. What it could not do is in the journal.
+    What another run has under way is left alone, unless `even_if_held`. Never raises an error of the
+    environment: it is called while another error is on its way. What it could not do is in the journal.
     """
     service, world = ctx.service, ctx.world
     try:
-        another = held_by_another(ctx)
+        another = "" if even_if_held else held_by_another(ctx)
         if another:
             ctx.journal.append(Kind.STEP, "back to stable", {"state": "skipped", "held_by": another})
             ctx.say(f"nothing to bring back: the target is held by {another}")

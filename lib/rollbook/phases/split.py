@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollbook.domain.accounting import observed_splits
+from rollbook.evidence.attempts import latest_attempts
 from rollbook.evidence.requests import read_log
 from rollbook.evidence.weights import stretches
 from rollbook.phases.context import PhaseContext
@@ -31,7 +32,7 @@ def gates(ctx: PhaseContext) -> tuple[Gate, ...]:
 
 def _gate(ctx: PhaseContext, phase: str, version: str) -> Gate:
     records = read_log(ctx.folder.traffic_log(phase))
-    entries = [entry for entry in ctx.journal.entries() if entry.phase == phase]
+    entries = [entry for entry in latest_attempts(ctx.journal.entries()) if entry.phase == phase]
     start_s = min((record.scheduled_s for record in records), default=0.0)
     end_s = max((record.ended_s for record in records), default=0.0)
     splits = observed_splits(records, stretches(entries, start_s=start_s, end_s=end_s), canary=version)

@@ -8,7 +8,7 @@ from typing import Any
 from rollbook.domain.accounting import DrillFigures, VersionSummary, drill_figures, summarise
 from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import MetricResult
-from rollbook.errors import GateRefusedError
+from rollbook.errors import EnvironmentFailedError, GateRefusedError
 from rollbook.evidence.journal import Kind
 from rollbook.phases.canary import CanaryOutcome
 from rollbook.phases.context import PhaseContext
@@ -110,8 +110,16 @@ def gate(ctx: PhaseContext, outcome: CanaryOutcome, told: UserAccount, *, expect
 
     A promoted canary: the share of requests that failed is within `1 - slo.availability`. One that was
     rolled back: the same of the requests that stable answered, for the new version failed on purpose or was
-    caught. GateRefusedError names each expectation that does not hold.
+    caught. GateRefusedError names each expectation that does not hold. EnvironmentFailedError when the
+    analysis ended for want of answers from Prometheus, which says nothing about the version.
     """
+    blind = _could_not_measure(outcome)
+    if blind and outcome.verdict.value != expect:
+        raise EnvironmentFailedError(
+            f"Argo aborted {outcome.planned.version} because its analysis could not measure",
+            why=blind,
+            next_step="Look at Prometheus; the version itself was not found bad.",
+        )
     allowed = 1 - ctx.service.slo.availability
     if outcome.verdict is Verdict.PROMOTED:
         sent, failed, whose = told.sent, told.failed, "requests"
@@ -145,6 +153,16 @@ def gate(ctx: PhaseContext, outcome: CanaryOutcome, told: UserAccount, *, expect
     refused = [words for _, passed, _, _, words in rows if not passed]
     if refused:
         raise GateRefusedError("; ".join(refused), why=sentence(outcome, told))
+
+
+def _could_not_measure(outcome: CanaryOutcome) -> str:
+    """What the analysis complained of when it ended in errors alone; empty when it judged."""
+    ended = [run for run in outcome.analysis if run.phase in {"Failed", "Error"}]
+    bad = [metric for run in ended for metric in run.metrics if metric.phase in {"Failed", "Error"}]
+    if not bad or any(metric.phase == "Failed" for metric in bad):
+        return ""
+    said = [one.message for metric in bad for one in metric.measurements if one.message]
+    return f"{bad[0].name}: {said[-1] if said else bad[0].message or 'error'}"
 
 
 def _measured(outcome: CanaryOutcome) -> str:

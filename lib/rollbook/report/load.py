@@ -13,6 +13,7 @@ from typing import Any
 from rollbook.domain.rollout import AnalysisRun
 from rollbook.domain.traffic import RequestRecord
 from rollbook.errors import EvidenceInvalidError
+from rollbook.evidence.attempts import latest_attempts
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Entry, read_journal
 from rollbook.evidence.requests import read_log
@@ -70,7 +71,7 @@ def load(folder: RunFolder) -> Evidence:
     run = parse_run(folder.read_run())
     problems: list[str] = []
     try:
-        entries = read_journal(folder.path / "journal.jsonl")
+        entries = latest_attempts(read_journal(folder.path / "journal.jsonl"))
     except EvidenceInvalidError as error:
         entries = ()
         problems.append(f"The journal could not be read: {error}.")

@@ -1,0 +1,85 @@
+"""The release target of a whole run: held by a Lease, and brought back to stable when the run ends badly."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from types import TracebackType
+
+from rollbook import targets
+from rollbook.clock import SystemClock
+from rollbook.errors import ExitCode, RollbookError
+from rollbook.evidence.folder import RunFolder
+from rollbook.evidence.journal import Kind
+from rollbook.launch.interruption import Interruption
+from rollbook.launch.request import Checked, Phase
+from rollbook.phases.canary import back_to_stable
+from rollbook.phases.context import PhaseContext
+from rollbook.phases.exclusive import HOLDER, exclusive
+
+
+class Target:
+    """A run's target. The Lease is taken when the first phase that changes the service begins.
+
+    Not before: until provision is done, there may be no cluster to take it in.
+    """
+
+    def __init__(self, checked: Checked, folder: RunFolder, interruption: Interruption) -> None:
+        self._checked = checked
+        self._folder = folder
+        self._interruption = interruption
+        self._stack = ExitStack()
+        self._held = False
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def hold(self) -> None:
+        """Take the Lease for the rest of the run. TargetHeldError when another run has it."""
+        if self._held:
+            return
+        holder = self._stack.enter_context(exclusive(self._context("run"), on_lost=self._lost))
+        os.environ[HOLDER] = holder
+        self._stack.callback(os.environ.pop, HOLDER, None)
+        self._held = True
+
+    def make_safe(self, phase: Phase, why: str) -> None:
+        """See to it that stable serves all: the notebook's own way back may have died with its kernel."""
+        journal = self._folder.journal(phase.name, SystemClock())
+        try:
+            back_to_stable(self._context(phase.name), why)
+        except RollbookError as error:
+            journal.append(Kind.STEP, "back to stable", {"state": "failed", "error": str(error)})
+
+    def clean_up(self) -> tuple[ExitCode, str]:
+        """Bring back to stable what a run that was cut off had under way; the code and sentence of a failure.
+
+        Where nothing can be reached (the sandbox is down), there is nothing under way either.
+        """
+        try:
+            context = self._context("run")
+        except RollbookError:
+            return ExitCode.OK, ""
+        try:
+            self.hold()
+            back_to_stable(context, "the run was cut off and is taken up again")
+        except RollbookError as error:
+            return error.exit_code, str(error)
+        return ExitCode.OK, ""
+
+    def _context(self, phase: str) -> PhaseContext:
+        checked = self._checked
+        world = targets.connect(checked.request.target, checked.service)
+        journal = self._folder.journal(phase, SystemClock())
+        return PhaseContext(checked.service, world, self._folder, journal, phase)
+
+    def _lost(self, _holder: str) -> None:
+        self._interruption.ask(0, None)
