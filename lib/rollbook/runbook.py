@@ -118,9 +118,7 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
     journal = folder.journal(parameters.label, clock)
     expected = parameters.expect if isinstance(parameters, CanaryParameters) else ""
     if not os.environ.get(LAUNCHED):
-        begin_phase(
-            folder, clock, parameters.label, parameters.runbook(), parameters.model_dump(), expected
-        )
+        begin_phase(folder, clock, parameters.label, parameters.runbook(), parameters.model_dump(), expected)
     try:
         if bring_up:
             with journal.step(f"bring up the {parameters.target}"):
