@@ -130,7 +130,7 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True)
 class Lease:
-    """Who may change a release target, until when. `version` is the API server's, for an update that races."""
+    """Who may change a release target, until when. `version` is the API server's, for updates that race."""
 
     name: str
     holder: str
