@@ -188,5 +188,6 @@ def _marks(axes: Axes, look: Look) -> None:
                 textcoords="offset points",
                 fontsize=7.5,
                 color=colour,
-                ha="center",
+                # The end comes soon after the last weight: their words must not touch.
+                ha="center" if colour == MUTED else "left",
             )
