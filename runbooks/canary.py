@@ -33,13 +33,13 @@
 target = "sandbox"  # where to release: sandbox
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
-name = ""  # name of this phase in the record; empty: the runbook's
-version = ""  # version to release; empty: the next minor version
+name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
+version = ""  # version to release: letters, digits, .+_- in quotes; empty: the next minor version
 fault = ""  # fault of the service file to release on purpose; empty: none
 expect = "promoted"  # verdict that must come out: promoted or rolled-back
-rps = 50.0  # user traffic in requests a second
-timeout_s = 300.0  # seconds until the rollout must have ended
-lead_s = 3.0  # seconds of traffic before and after the rollout
+rps = 50.0  # user traffic in requests a second; more than 0, at most 1000
+timeout_s = 300.0  # seconds until the rollout must have ended; more than 0, at most 7200
+lead_s = 3.0  # seconds of traffic before and after the rollout; 0 to 300
 
 # %%
 from rollbook.notebook.parameters import CanaryParameters
@@ -55,7 +55,7 @@ parameters = CanaryParameters.of(
     rps=rps,
     timeout_s=timeout_s,
     lead_s=lead_s,
-)
+).form()
 parameters
 
 # %%

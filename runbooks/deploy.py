@@ -33,10 +33,10 @@
 target = "sandbox"  # where to release: sandbox
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
-name = ""  # name of this phase in the record; empty: the runbook's
-version = ""  # version to install; empty: initialVersion of the service
-timeout_s = 120.0  # seconds until the Rollout must be healthy
-probes = 20  # requests sent through the edge to verify traffic
+name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
+version = ""  # version to install: letters, digits, .+_- in quotes; empty: the service's first
+timeout_s = 120.0  # seconds until the Rollout must be healthy; more than 0, at most 3600
+probes = 20  # requests sent through the edge to verify traffic; 1 to 1000
 
 # %%
 from rollbook.notebook.parameters import DeployParameters
@@ -49,7 +49,7 @@ parameters = DeployParameters.of(
     version=version,
     timeout_s=timeout_s,
     probes=probes,
-)
+).form()
 parameters
 
 # %%

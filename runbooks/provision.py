@@ -32,12 +32,19 @@
 target = "sandbox"  # where to release: sandbox
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
-name = ""  # name of this phase in the record; empty: the runbook's
+name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
+account = ""  # AWS account that it must be, 12 digits in quotes; empty: any
 
 # %%
 from rollbook.notebook.parameters import ProvisionParameters
 
-parameters = ProvisionParameters.of(target=target, service=service, run=run, name=name)
+parameters = ProvisionParameters.of(
+    target=target,
+    service=service,
+    run=run,
+    name=name,
+    account=account,
+).form()
 parameters
 
 # %% [markdown]
@@ -67,9 +74,11 @@ component_table(components)
 
 # %% [markdown]
 # ## Ask AWS who we are
+#
+# With `account` set, any other account is refused: nothing is made in the wrong place.
 
 # %%
-identity = provision.check_identity(session.ctx)
+identity = provision.check_identity(session.ctx, account=parameters.account)
 fields_table(identity)
 
 # %% [markdown]

@@ -31,7 +31,7 @@
 target = "sandbox"  # where to release: sandbox
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
-name = ""  # name of this phase in the record; empty: the runbook's
+name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
 registry = True  # also delete the image repository and the secret
 environment = False  # also take the sandbox itself down
 
@@ -39,8 +39,13 @@ environment = False  # also take the sandbox itself down
 from rollbook.notebook.parameters import TeardownParameters
 
 parameters = TeardownParameters.of(
-    target=target, service=service, run=run, name=name, registry=registry, environment=environment
-)
+    target=target,
+    service=service,
+    run=run,
+    name=name,
+    registry=registry,
+    environment=environment,
+).form()
 parameters
 
 # %%

@@ -29,13 +29,19 @@
 target = "sandbox"  # where to release: sandbox
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
-name = ""  # name of this phase in the record; empty: the runbook's
-probes = 20  # requests sent through the edge
+name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
+probes = 20  # requests sent through the edge; 1 to 1000
 
 # %%
 from rollbook.notebook.parameters import ValidateParameters
 
-parameters = ValidateParameters.of(target=target, service=service, run=run, name=name, probes=probes)
+parameters = ValidateParameters.of(
+    target=target,
+    service=service,
+    run=run,
+    name=name,
+    probes=probes,
+).form()
 parameters
 
 # %%

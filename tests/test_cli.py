@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.notebook.parameters import MODELS
+
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -44,6 +46,7 @@ def rollbook(tmp_path: Path, *arguments: str, cwd: Path = PROJECT) -> subprocess
         (["report", "docs"], "docs is not the folder of a run"),
         (["init", "--name", "Not A Name"], "is not a Kubernetes name"),
         (["init", "-o", "service.yaml"], "service.yaml is there already"),
+        (["params", "nope"], "there is no runbook 'nope'"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_one_error(tmp_path: Path, arguments: list[str], complaint: str) -> None:
@@ -76,6 +79,7 @@ def test_without_a_sandbox_a_phase_fails_with_the_next_step(tmp_path: Path) -> N
     "command",
     [
         ["run"],
+        ["params"],
         ["report"],
         ["doctor"],
         ["init"],
@@ -93,6 +97,26 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: list[st
     assert done.returncode == 0
     assert "Example: " in done.stdout
     assert "rollbook " + " ".join(command) in done.stdout.partition("Example: ")[2]
+
+
+def test_help_of_run_lists_the_parameters(tmp_path: Path) -> None:
+    """What `--set` takes is in the help, with defaults, units and bounds."""
+    done = rollbook(tmp_path, "run", "--help")
+
+    assert "rps        50        user traffic in requests a second; more than 0, at most 1000" in done.stdout
+
+
+def test_params_tells_what_a_runbook_takes(tmp_path: Path) -> None:
+    """Alone it names the runbooks, with a name it is a table, with options a schema or the document."""
+    listed = rollbook(tmp_path, "params")
+    table = rollbook(tmp_path, "params", "canary")
+    schema = json.loads(rollbook(tmp_path, "params", "canary", "--json").stdout)
+    document = rollbook(tmp_path, "params", "--markdown")
+
+    assert list(MODELS) == [line.split()[0] for line in listed.stdout.splitlines()]
+    assert "more than 0, at most 1000" in table.stdout
+    assert (0, 1000) == tuple(schema["properties"]["rps"][key] for key in ("exclusiveMinimum", "maximum"))
+    assert (PROJECT / "docs" / "parameters.md").read_text() == document.stdout
 
 
 def test_doctor_tells_what_it_checked(tmp_path: Path) -> None:

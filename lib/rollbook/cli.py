@@ -6,12 +6,13 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
-from rollbook.errors import BadInputError, CancelledError, ExitCode, RollbookError
+from rollbook.errors import BadInputError, CancelledError, EvidenceInvalidError, ExitCode, RollbookError
 from rollbook.sandbox.commands import app as sandbox_app
 
 app = typer.Typer(
@@ -30,7 +31,20 @@ EXIT_CODES = (
 )
 
 
-@app.command(epilog=f"Example: rollbook run --set rps=50 --phase deploy --phase canary. {EXIT_CODES}")
+class WithParameters(TyperCommand):
+    """A command whose help ends with what `--set` takes."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help, and the parameters of each runbook."""
+        from rollbook.notebook.reference import help_text
+
+        return f"{super().get_help(ctx)}\n\n{help_text()}"
+
+
+@app.command(
+    cls=WithParameters,
+    epilog=f"Example: rollbook run --set rps=50 --phase deploy --phase canary. {EXIT_CODES}",
+)
 def run(
     target: Annotated[str, typer.Option(help="Where to release: sandbox.")] = "sandbox",
     plan: Annotated[Path | None, typer.Option(help="Plan file (YAML).")] = None,
@@ -98,6 +112,30 @@ def abort(
     typer.echo(abort_rollout(target, loaded, run=run_folder, force=force))
 
 
+@app.command(epilog="Example: rollbook params canary")
+def params(
+    runbook: Annotated[
+        str | None, typer.Argument(help="Name of a runbook; without it, all are named.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schema.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print docs/parameters.md, which has all of them.")
+    ] = False,
+) -> None:
+    """Show the parameters of a runbook: type, default, unit and bounds."""
+    from rollbook.notebook import reference
+    from rollbook.notebook.parameters import MODELS
+
+    if runbook is not None and runbook not in MODELS:
+        raise BadInputError(f"there is no runbook {runbook!r}", next_step=f"Runbooks: {', '.join(MODELS)}.")
+    if as_markdown:
+        typer.echo(reference.markdown(), nl=False)
+    elif as_json:
+        typer.echo(reference.schemas_json(runbook))
+    else:
+        typer.echo(reference.text_table(MODELS[runbook]) if runbook else reference.listing())
+
+
 @app.command(epilog="Example: rollbook report reports/orders-20261123-101500 -o report.html")
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
@@ -105,10 +143,14 @@ def report(
 ) -> None:
     """Make a run's report again, from its folder alone."""
     from rollbook.evidence.folder import RunFolder
+    from rollbook.evidence.seal import Seal, journal_state
     from rollbook.report.page import write
 
     folder = RunFolder.open(run_folder)
     typer.echo(str(write(folder, out or folder.report)))
+    state = journal_state(folder.path / "journal.jsonl")
+    if state.state is Seal.BROKEN:
+        raise EvidenceInvalidError(f"the record of {folder.run_id} does not verify", why=state.sentence)
 
 
 @app.command(epilog="Example: rollbook doctor --json")

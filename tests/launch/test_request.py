@@ -30,6 +30,7 @@ def test_set_reaches_every_phase_that_takes_it() -> None:
 
     assert rps("rps=20") == [20.0, 20.0]
     assert rps("drill.rps=20") == [50.0, 20.0]
+    assert rps("drill.rps=20", "rps=30") == [30.0, 20.0]
 
 
 def test_a_version_stays_text() -> None:
@@ -39,13 +40,35 @@ def test_a_version_stays_text() -> None:
     assert checked.phases[0].parameters.model_dump()["version"] == "1.10"
 
 
+def test_an_account_keeps_its_leading_zero() -> None:
+    """`--set account=012345678901` is that text, of twelve digits."""
+    checked = check(Request(phases=("provision",), sets=("account=012345678901",)), PROJECT)
+
+    assert "012345678901" == checked.phases[0].parameters.model_dump()["account"]
+
+
+def test_a_secret_that_is_set_is_not_printed() -> None:
+    """What looks like a secret is refused in words that do not hold it, under a known name or another."""
+    secret = "AKIA" + "Q3EXAMPLE7RTLX2B"
+    for name in ("fault", "nope"):
+        with pytest.raises(BadInputError) as caught:
+            check(Request(sets=(f"{name}={secret}",)), PROJECT)
+        assert secret not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("request_", "complaint"),
     [
         (Request(target="mars"), "unknown target 'mars'"),
         (Request(phases=("canry",)), "--phase canry: there is no such phase"),
         (Request(sets=("rps",)), "--set rps: it must be name=value"),
-        (Request(sets=("rpm=5",)), "--set rpm=5: no chosen phase takes rpm"),
+        (Request(sets=("rpm=5",)), "--set rpm: no chosen phase takes rpm"),
+        (Request(sets=("canry.rps=5",)), "--set canry.rps: no chosen phase is called 'canry'"),
+        (Request(sets=("deploy.rps=5",)), "--set deploy.rps: no chosen phase takes rps. They take: probes,"),
+        (Request(sets=("rps=5", "rps=6")), "--set rps: it is set twice"),
+        (Request(sets=("probes=1.5",)), "phase deploy: probes: Input should be a valid integer"),
+        (Request(sets=("account=12345",)), "phase provision: account: String should match pattern"),
+        (Request(phases=("teardown",), sets=("registry=no",)), "(got 'no'): write true or false"),
         (Request(sets=("rps=many",)), "phase canary: rps: Input should be a valid number"),
         (Request(sets=("rps=-1",)), "phase canary: rps: Input should be greater than 0"),
         (Request(sets=("rps=nan",)), "phase canary: rps"),

@@ -59,7 +59,7 @@ def test_template_is_a_valid_service_file(tmp_path: Path) -> None:
         ("context: app ", "context: nowhere ", "image.context: there is no nowhere"),
         ("FAULT_ERROR_SHARE", "FAULT ERROR", "is not the name of an environment variable"),
         ("initialVersion: 1.0.0", "initialVersion: 1.10", "initialVersion: Input should be a valid string"),
-        ("name: orders\n", "name: orders\nname: orders\n", "it is not valid YAML"),
+        ("name: orders\n", "name: orders\nname: orders\n", "line 3: 'name' stands here twice"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, find: str, replace: str, complaint: str) -> None:

@@ -10,12 +10,9 @@ from typing import Any
 from rollbook import targets
 from rollbook.domain.service import Service
 from rollbook.errors import BadInputError
-from rollbook.notebook.parameters import MODELS, RunbookParameters, parse_set, validated
+from rollbook.notebook.parameters import MODELS, RunbookParameters, from_text, parse_set, validated
 from rollbook.settings import plan_file, service_file
-from rollbook.settings.plan_file import Plan, PlanPhase
-
-LAUNCHERS_OWN = ("run", "name", "target", "service")
-"""Parameters that `rollbook run` sets itself; they have options of their own."""
+from rollbook.settings.plan_file import OPTIONS, Plan, PlanPhase
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def check(request: Request, cwd: Path) -> Checked:
         raise BadInputError(
             f"unknown target {request.target!r}", next_step=f"Targets: {', '.join(targets.TARGETS)}."
         )
-    plan = plan_file.load(request.plan) if request.plan else plan_file.DEFAULT
+    plan = plan_file.load(request.plan, MODELS) if request.plan else plan_file.DEFAULT
     chosen = _chosen(plan, request.phases)
     settings = _settings(request.sets, chosen)
     path = service_file.find(request.service, cwd)
@@ -94,37 +91,49 @@ def _chosen(plan: Plan, wanted: Sequence[str]) -> tuple[PlanPhase, ...]:
     return (*(phase for phase in plan.phases if phase.label in wanted), *extra)
 
 
-def _settings(sets: Sequence[str], phases: Sequence[PlanPhase]) -> dict[str, dict[str, str]]:
-    """`--set` by phase: `rps=50` for every phase that takes it, `drill.rps=50` for one."""
-    settings: dict[str, dict[str, str]] = {phase.label: {} for phase in phases}
+def _settings(sets: Sequence[str], phases: Sequence[PlanPhase]) -> dict[str, dict[str, Any]]:
+    """`--set` by phase: `rps=50` for every phase that takes it, `drill.rps=50` for one, whatever their order.
+
+    Complaints name the parameter and never repeat its value: nobody knows yet whether it is a secret.
+    """
+    values: dict[str, str] = {}
     for text in sets:
         name, value = parse_set(text)
-        label, dot, field = name.rpartition(".")
-        if field in LAUNCHERS_OWN:
-            raise BadInputError(
-                f"--set {text}: {field} has an option of its own", next_step="See rollbook run --help."
-            )
-        taking = [
-            phase.label
-            for phase in phases
-            if (not dot or phase.label == label) and field in MODELS[phase.phase].model_fields
-        ]
-        if not taking:
-            known = sorted(
-                {name for phase in phases for name in MODELS[phase.phase].model_fields} - {*LAUNCHERS_OWN}
-            )
-            raise BadInputError(
-                f"--set {text}: no chosen phase takes {name}", next_step=f"They take: {', '.join(known)}."
-            )
-        for phase_label in taking:
-            settings[phase_label][field] = value
+        if name in values:
+            raise BadInputError(f"--set {name}: it is set twice", next_step="Leave one of them out.")
+        values[name] = value
+    settings: dict[str, dict[str, Any]] = {phase.label: {} for phase in phases}
+    for name in sorted(values, key=lambda name: "." in name):
+        field = name.rpartition(".")[2]
+        for phase in _taking(name, phases):
+            settings[phase.label][field] = from_text(MODELS[phase.phase], field, values[name])
     return settings
 
 
-def _phase(phase: PlanPhase, sets: dict[str, str], request: Request, runbooks: Path, service: str) -> Phase:
-    own = [name for name in phase.parameters if name in LAUNCHERS_OWN]
-    if own:
-        raise BadInputError(f"phase {phase.label}: a plan cannot set {own[0]}", next_step="Use the option.")
+def _taking(name: str, phases: Sequence[PlanPhase]) -> list[PlanPhase]:
+    """The phases that a name of `--set` is for. BadInputError when there is none."""
+    label, dot, field = name.rpartition(".")
+    if field in OPTIONS:
+        raise BadInputError(
+            f"--set {name}: {field} has an option of its own", next_step="See rollbook run --help."
+        )
+    meant = [phase for phase in phases if not dot or phase.label == label]
+    if not meant:
+        labels = ", ".join(phase.label for phase in phases)
+        raise BadInputError(
+            f"--set {name}: no chosen phase is called {label!r}", next_step=f"The phases are: {labels}."
+        )
+    taking = [phase for phase in meant if field in MODELS[phase.phase].model_fields]
+    if not taking:
+        known = sorted({one for phase in meant for one in MODELS[phase.phase].model_fields} - {*OPTIONS})
+        raise BadInputError(
+            f"--set {name}: no chosen phase takes {field}",
+            next_step=f"They take: {', '.join(known) or 'none'}.",
+        )
+    return taking
+
+
+def _phase(phase: PlanPhase, sets: dict[str, Any], request: Request, runbooks: Path, service: str) -> Phase:
     values: dict[str, Any] = {**phase.parameters, **sets}
     if phase.expect:
         values.setdefault("expect", phase.expect)
@@ -135,7 +144,7 @@ def _phase(phase: PlanPhase, sets: dict[str, str], request: Request, runbooks: P
         runbook=phase.phase,
         notebook=runbooks / f"{phase.phase}.ipynb",
         parameters=parameters,
-        expect=str(values.get("expect", "")),
+        expect=str(getattr(parameters, "expect", "")),
     )
 
 

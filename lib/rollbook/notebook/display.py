@@ -17,6 +17,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], caption: str 
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def form(header: Sequence[str], rows: Iterable[Sequence[object]], complaint: str = "") -> str:
+    """A table of fields, and a complaint about the last change to one, if any."""
+    told = f'<p role="alert"><strong>{escape(complaint)}</strong></p>' if complaint else ""
+    return f"{table(header, rows)}{told}"
+
+
 def _text(cell: object) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"

@@ -16,6 +16,7 @@ from IPython.display import DisplayHandle, display
 from rollbook.domain.rollout import RolloutStatus
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry
+from rollbook.evidence.scrub import Scrubber
 from rollbook.notebook.live_counts import LiveCounts
 from rollbook.notebook.live_figure import Look, draw
 
@@ -50,8 +51,10 @@ class CanaryPicture:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`stable` and `canary` are versions; `availability` (0..1) and `p95_s` the objective's bounds."""
-        self._stable = stable
-        self._canary = canary
+        # A picture cannot be scrubbed once it is drawn. The log of requests names versions scrubbed, too.
+        clean = Scrubber.of_environment().text
+        self._stable = clean(stable)
+        self._canary = clean(canary)
         self._availability = availability
         self._p95_s = p95_s
         self._every_s = every_s

@@ -1,30 +1,61 @@
-"""The parameters of each runbook: one model drives validation, the command line's `--set` and the report."""
+"""The parameters of each runbook: one model for `--set`, plans, notebooks, help, documents and the report.
+
+The models are strict: a text is never taken for a number, nor a number for a text, for `1.10` that became 1.1
+and an account that lost its leading zero would be told too late everywhere else. Only values that were typed
+(`--set`, the form) are converted, by the type of the field.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from rollbook.errors import BadInputError
+from rollbook.evidence.scrub import looks_like_a_secret
 from rollbook.notebook.cells import readable_errors
+from rollbook.settings.plan_file import PHASE_NAME
 from rollbook.settings.service_file import VERSION_PATTERN
-from rollbook.settings.yaml_file import describe
+from rollbook.settings.yaml_file import describe, expected
+from rollbook.settings.yaml_tree import resolved
 
 Target = Literal["sandbox"]
 OptionalVersion = Annotated[str, StringConstraints(pattern=rf"(^$)|({VERSION_PATTERN})")]
+OptionalName = Annotated[str, StringConstraints(pattern=rf"(^$)|({PHASE_NAME})")]
+OptionalAccount = Annotated[str, StringConstraints(pattern=r"^$|^[0-9]{12}$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096)]
+"""A text of one line, such as a path."""
+DECIMAL = r"[-+]?(?!0[0-9])[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 Parameters = TypeVar("Parameters", bound="RunbookParameters")
 
 
 class RunbookParameters(BaseModel):
     """What every runbook takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     target: Target = Field("sandbox", description="where to release: sandbox")
-    service: str = Field("service.yaml", description="service file; looked for here and in the folders above")
-    run: str = Field("", description="folder of the run to go on with; empty: a new one under reports/")
-    name: str = Field("", description="name of this phase in the record; empty: the runbook's")
+    service: Line = Field(
+        "service.yaml", min_length=1, description="service file; looked for here and in the folders above"
+    )
+    run: Line = Field("", description="folder of the run to go on with; empty: a new one under reports/")
+    name: OptionalName = Field(
+        "",
+        description="name of this phase in the record: lower-case letters, digits, -; empty: the runbook's",
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_secret(cls, value: object) -> object:
+        reason = looks_like_a_secret(value) if isinstance(value, str) else ""
+        if reason:
+            raise PydanticCustomError(
+                "secret", "{reason}, and parameters are kept in the record", {"reason": reason}
+            )
+        return value
 
     @classmethod
     def runbook(cls) -> str:
@@ -36,6 +67,16 @@ class RunbookParameters(BaseModel):
         """Check what a parameters cell holds. BadInputError names the parameter and what it must be."""
         readable_errors()
         return validated(cls, values)
+
+    def form(self) -> Self:
+        """In an interactive notebook, show the fields, ask for changes, and give back what was settled on.
+
+        Where nobody can answer (papermill, a script) these are the parameters, unchanged. A wrong answer is
+        told, and asked for again.
+        """
+        from rollbook.notebook.form import fill_in
+
+        return fill_in(self)
 
     @property
     def label(self) -> str:
@@ -55,32 +96,58 @@ class RunbookParameters(BaseModel):
 class ProvisionParameters(RunbookParameters):
     """Parameters of `runbooks/provision.ipynb`."""
 
+    account: OptionalAccount = Field(
+        "", description="AWS account that it must be, 12 digits in quotes; empty: any"
+    )
+
 
 class DeployParameters(RunbookParameters):
     """Parameters of `runbooks/deploy.ipynb`."""
 
     version: OptionalVersion = Field(
-        "", description="version to install; empty: initialVersion of the service"
+        "",
+        description="version to install: letters, digits, .+_- in quotes; empty: the service's first",
     )
-    timeout_s: float = Field(120.0, gt=0, le=3600, description="seconds until the Rollout must be healthy")
-    probes: int = Field(20, ge=1, le=1000, description="requests sent through the edge to verify traffic")
+    timeout_s: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        description="seconds until the Rollout must be healthy; more than 0, at most 3600",
+    )
+    probes: int = Field(
+        20, ge=1, le=1000, description="requests sent through the edge to verify traffic; 1 to 1000"
+    )
 
 
 class CanaryParameters(RunbookParameters):
     """Parameters of `runbooks/canary.ipynb`."""
 
-    version: OptionalVersion = Field("", description="version to release; empty: the next minor version")
-    fault: str = Field("", description="fault of the service file to release on purpose; empty: none")
-    expect: Literal["promoted", "rolled-back"] = Field("promoted", description="verdict that must come out")
-    rps: float = Field(50.0, gt=0, le=1000, description="user traffic in requests a second")
-    timeout_s: float = Field(300.0, gt=0, le=7200, description="seconds until the rollout must have ended")
-    lead_s: float = Field(3.0, ge=0, le=300, description="seconds of traffic before and after the rollout")
+    version: OptionalVersion = Field(
+        "",
+        description="version to release: letters, digits, .+_- in quotes; empty: the next minor version",
+    )
+    fault: Line = Field("", description="fault of the service file to release on purpose; empty: none")
+    expect: Literal["promoted", "rolled-back"] = Field(
+        "promoted", description="verdict that must come out: promoted or rolled-back"
+    )
+    rps: float = Field(
+        50.0, gt=0, le=1000, description="user traffic in requests a second; more than 0, at most 1000"
+    )
+    timeout_s: float = Field(
+        300.0,
+        gt=0,
+        le=7200,
+        description="seconds until the rollout must have ended; more than 0, at most 7200",
+    )
+    lead_s: float = Field(
+        3.0, ge=0, le=300, description="seconds of traffic before and after the rollout; 0 to 300"
+    )
 
 
 class ValidateParameters(RunbookParameters):
     """Parameters of `runbooks/validate.ipynb`."""
 
-    probes: int = Field(20, ge=1, le=1000, description="requests sent through the edge")
+    probes: int = Field(20, ge=1, le=1000, description="requests sent through the edge; 1 to 1000")
 
 
 class TeardownParameters(RunbookParameters):
@@ -103,20 +170,36 @@ MODELS: dict[str, type[RunbookParameters]] = {
 """The model of each runbook, by its name."""
 
 
-def validated(model: type[Parameters], values: dict[str, Any], source: str = "parameters") -> Parameters:
+def validated(model: type[Parameters], values: Mapping[str, Any], source: str = "parameters") -> Parameters:
     """Check values against a model. BadInputError names the parameter and what it must be."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(dict(values))
     except ValidationError as error:
-        known = ", ".join(model.model_fields)
+        known = list(model.model_fields)
         raise BadInputError(
-            describe(error, source), next_step=f"{model.runbook()} takes: {known}."
+            describe(error, source, known=known), next_step=expected(error, model, known)
         ) from error
 
 
 def parse_set(text: str) -> tuple[str, str]:
-    """Split `name=value` of `--set`. The value stays text: the model decides its type."""
+    """Split `name=value` of `--set`; both are text. BadInputError when it is no such pair."""
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        raise BadInputError(f"--set {text}: it must be name=value", next_step="For example --set rps=50.")
+        raise BadInputError(
+            f"--set {text[:60]}: it must be name=value", next_step="For example --set rps=50."
+        )
     return name.strip(), value.strip()
+
+
+def from_text(model: type[RunbookParameters], name: str, text: str) -> Any:
+    """A value that was typed, in the type of its field; what cannot be it stays text, and is refused.
+
+    Only `true` and `false` are booleans, and only decimal numbers without leading zeros are numbers: neither
+    `yes` nor `nan` nor `1_000` is taken for one.
+    """
+    kind = model.model_fields[name].annotation
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if kind in (int, float) and re.fullmatch(DECIMAL, text):
+        return resolved(text)
+    return text

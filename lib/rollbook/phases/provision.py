@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from rollbook.domain.release import Component
-from rollbook.errors import EnvironmentFailedError
+from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.ports import Identity
@@ -60,11 +60,17 @@ def check_components(ctx: PhaseContext) -> tuple[Component, ...]:
     return tuple(found.values())
 
 
-def check_identity(ctx: PhaseContext) -> Identity:
-    """Who the cloud says we are."""
+def check_identity(ctx: PhaseContext, *, account: str = "") -> Identity:
+    """Who the cloud says we are. BadInputError when it is not the account that was expected."""
     with ctx.journal.step("check identity") as step:
         identity = ctx.world.cloud.identity()
         step |= {"account": identity.account, "arn": identity.arn, "emulated": identity.emulated}
+    if account and identity.account != account:
+        raise BadInputError(
+            f"AWS account {identity.account} is not {account}",
+            why=f"the credentials are those of {identity.arn}",
+            next_step="Take other credentials, or change the parameter `account`.",
+        )
     ctx.say(f"AWS account {identity.account}{' (emulated)' if identity.emulated else ''}: {identity.arn}")
     return identity
 

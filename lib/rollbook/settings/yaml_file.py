@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedBase
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic_core import ErrorDetails
 
 from rollbook.errors import BadInputError
+from rollbook.evidence.scrub import looks_like_a_secret
+from rollbook.settings.yaml_tree import FLOAT, Location, Place, Tree, TreeError, parse
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MOST_BYTES = 1_000_000
+NO_FILE = "`rollbook init` writes a commented service.yaml."
+LONGEST_VALUE = 60
+"""Characters of a wrong value that a complaint repeats."""
 
-def read(path: Path, model: type[Model]) -> Model:
-    """Read and validate `path`. BadInputError names the line of the first thing that is wrong."""
-    tree = _parse(path)
-    if tree is None:
-        raise BadInputError(f"{path} is empty", next_step=f"It should hold: {', '.join(required(model))}.")
-    if not isinstance(tree, dict):
-        raise BadInputError(f"{path} line 1: it must be a mapping of names to values, not a list or a text")
+
+def read(path: Path, model: type[Model], *, hint: str = NO_FILE) -> Model:
+    """Read and validate `path`; `hint` is the next step when there is no such file.
+
+    BadInputError names the line of the first thing that is wrong.
+    """
+    return validate(load(path, model, hint=hint), model, path.name)
+
+
+def load(path: Path, model: type[BaseModel], *, hint: str = NO_FILE) -> Tree:
+    """The values of a file that should hold a `model`, not validated yet. BadInputError as in `read`."""
+    text = _text(path, hint)
     try:
-        return model.model_validate(tree)
+        tree = parse(text)
+    except TreeError as error:
+        raise BadInputError(f"{path} line {error.line}: {error.problem}", next_step=error.fix) from error
+    if tree.value is None:
+        raise BadInputError(f"{path} is empty", next_step=f"It should hold: {', '.join(required(model))}.")
+    if not isinstance(tree.value, dict):
+        raise BadInputError(f"{path} line 1: it must be a mapping of names to values, not a list or a text")
+    return tree
+
+
+def validate(tree: Tree, model: type[Model], source: str) -> Model:
+    """Validate what a file holds. BadInputError names the line of the first thing that is wrong."""
+    try:
+        return model.model_validate(tree.value)
     except ValidationError as error:
-        raise BadInputError(describe(error, path.name, tree)) from error
+        raise BadInputError(describe(error, source, tree)) from error
 
 
 def required(model: type[BaseModel]) -> list[str]:
@@ -33,68 +57,104 @@ def required(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
 
 
-def describe(error: ValidationError, source: str, tree: Any = None) -> str:
-    """The first problem of a validation as one line: where, what, and how many more there are."""
-    problems = error.errors()
-    # A misspelt name is also a missing one: the misspelling is what its author can see.
-    first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
-    location = ".".join(str(part) for part in first["loc"])
-    line = _line(tree, first["loc"])
-    place = f"{source} line {line}" if line else source
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "there is no such name here; check the spelling"
-    elif first["type"] == "missing":
-        message = "it is missing"
-    else:
-        value = first.get("input")
-        if isinstance(value, str | int | float | bool):
-            message = f"{message} (got {value!r})"
+def describe(
+    error: ValidationError,
+    source: str,
+    tree: Tree | None = None,
+    *,
+    at: Location = (),
+    known: Sequence[str] = (),
+) -> str:
+    """The first problem of a validation as one line: where, what, how to mend it, and how many more.
+
+    `at` is where in `tree` the validated value is; `known` are names that a misspelt one may have meant.
+    """
+    # A list whose items are wrong is also called too short, for none of them counted.
+    every = error.errors(include_url=False)
+    problems = [one for one in every if one["type"] != "too_short"] or every
+    first = worst(problems)
+    location = (*at, *first["loc"], *_deeper(first))
+    place = tree.place(location) if tree else None
+    message = _message(first, place, known)
+    where = ".".join(str(part) for part in location)
+    head = f"{source} line {place.line}" if place else source
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{place}: {location}: {message}{more}" if location else f"{place}: {message}{more}"
+    return f"{head}: {where}: {message}{more}" if where else f"{head}: {message}{more}"
 
 
-def _parse(path: Path) -> Any:
+def worst(problems: Sequence[ErrorDetails]) -> ErrorDetails:
+    """The problem to tell: a misspelt name is also a missing one, and the misspelling is what can be seen."""
+    return next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+
+
+def expected(error: ValidationError, model: type[BaseModel], known: Sequence[str]) -> str:
+    """The next step for the problem that `describe` tells: what its field is, or which fields there are."""
+    first = worst(error.errors(include_url=False))
+    if first["type"] == "secret":
+        return "Give the name of the secret, such as its ARN or an environment variable, and never its value."
+    field = model.model_fields.get(str((first["loc"] or ("",))[0]))
+    if field is not None and field.description:
+        return f"{first['loc'][0]}: {field.description}."
+    return f"Known are: {', '.join(known)}."
+
+
+def _deeper(problem: ErrorDetails) -> Location:
+    """Validators of a whole model name what they complain of in their context."""
+    at = problem.get("ctx", {}).get("at", ())
+    return tuple(at) if isinstance(at, tuple | list) else ()
+
+
+def _message(problem: ErrorDetails, place: Place | None, known: Sequence[str]) -> str:
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        close = get_close_matches(str(problem["loc"][-1]), known, n=1)
+        return f"there is no such name here; {f'perhaps {close[0]}' if close else 'check the spelling'}"
+    if kind == "missing":
+        return "it is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem.get("input")
+    if not isinstance(value, str | int | float | None) or (
+        isinstance(value, str) and looks_like_a_secret(value)
+    ):
+        return message  # what may be a secret is not printed either
+    written = place.written if place is not None and place.written and not place.quoted else repr(value)
+    return f"{message} (got {_short(written)}){_remark(kind, value, place)}"
+
+
+def _remark(kind: str, value: object, place: Place | None) -> str:
+    """How to mend the mistakes that YAML's own rules make easy."""
+    if kind == "string_type" and isinstance(value, int | float):
+        example = f', "{place.written}"' if place is not None and len(place.written) <= LONGEST_VALUE else ""
+        return f": write it in quotes{example}"
+    if kind == "bool_type":
+        return ": write true or false"
+    if kind in {"float_type", "int_type"} and isinstance(value, str) and FLOAT.fullmatch(value):
+        return ": write it without quotes"
+    return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def _text(path: Path, hint: str) -> str:
     try:
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
+        raise BadInputError(f"there is no file {path}", next_step=hint) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise BadInputError(f"{path} cannot be read", why=why, next_step="Give a file.") from error
+    if len(content) > MOST_BYTES:
         raise BadInputError(
-            f"there is no file {path}", next_step="`rollbook init` writes a commented service.yaml."
-        ) from error
+            f"{path} is larger than {MOST_BYTES:,} bytes",
+            next_step="A file of settings has a few hundred lines: is it the right one?",
+        )
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise BadInputError(
             f"{path} line {line}: it is not UTF-8 text", next_step="Save the file as UTF-8."
         ) from error
-    except OSError as error:
-        raise BadInputError(f"{path} cannot be read", why=error.strerror or str(error)) from error
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        problem = (error.problem or str(error)).split("\n")[0]
-        raise BadInputError(f"{path} line {line}: it is not valid YAML", why=problem) from error
-    except YAMLError as error:
-        raise BadInputError(f"{path} is not valid YAML", why=str(error).split("\n")[0]) from error
-
-
-def _line(tree: Any, location: tuple[int | str, ...]) -> int | None:
-    """Line of the deepest part of `location` that the file has, counted from 1."""
-    line: int | None = None
-    node = tree
-    for part in location:
-        if not isinstance(node, CommentedBase):
-            break
-        try:
-            position = node.lc.data[part]
-        except (AttributeError, KeyError, TypeError):
-            break
-        line = int(position[0]) + 1
-        try:
-            node = node[part]  # type: ignore[index]  # CommentedMap and CommentedSeq, by the check above
-        except (KeyError, IndexError, TypeError):
-            break
-    if line is None and isinstance(tree, CommentedBase):
-        return int(tree.lc.line) + 1
-    return line
