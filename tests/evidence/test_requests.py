@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.errors import EvidenceInvalidError
 from rollbook.evidence.requests import HEADER, LogReader, LogWriter, read_log
+from rollbook.evidence.scrub import Scrubber
 
 HEAD = ",".join(HEADER) + "\n"
 
@@ -60,3 +61,14 @@ def test_whatever_a_header_says_is_one_line(version: str, pod: str, cause: Cause
     writer = LogWriter(file)
     writer.write(RequestRecord(1.0, 1.0, 0.5, 200, cause, version, pod))
     assert 2 == len(file.getvalue().split("\n")) - 1
+
+
+def test_a_secret_in_a_response_header_is_not_logged() -> None:
+    """What a response says of itself is scrubbed, each time it says it."""
+    file = StringIO()
+    writer = LogWriter(file, scrubber=Scrubber.of({"TOKEN": "abc-123-def"}))
+    for _ in range(2):
+        writer.write(RequestRecord(1.0, 1.0, 0.5, 200, Cause.OK, "1.0.0+abc-123-def", "pod"))
+
+    line = "1.000000,1.000000,0.500000,200,ok,1.0.0+[secret TOKEN],pod\n"
+    assert HEAD + 2 * line == file.getvalue()

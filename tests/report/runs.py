@@ -416,6 +416,7 @@ def full_run(out: Path) -> RunFolder:
     _gates(folder)
     _notebooks(folder, [phase["name"] for phase in phases])
     folder.write_run(run_json(phases))
+    folder.journal("run", HandClock(BEGAN + timedelta(seconds=158))).seal()
     return folder
 
 

@@ -208,6 +208,30 @@ def test_unreadable_parts_are_told_and_the_rest_is_shown(tmp_path: Path) -> None
     assert "The journal could not be read" in head
 
 
+def test_a_whole_record_has_nothing_to_say_about_its_seal(tmp_path: Path) -> None:
+    """A sealed journal is not mentioned at the head of the page."""
+    assert "seal" not in render(runs.full_run(tmp_path)).partition("<nav")[0]
+
+
+def test_a_journal_without_a_seal_is_told(tmp_path: Path) -> None:
+    """A run that has an end but no seal says that its journal may not be whole."""
+    head = render(runs.refused_run(tmp_path)).partition("<nav")[0]
+    assert "The journal is not sealed" in head
+
+
+def test_a_record_that_was_changed_is_headed_so(tmp_path: Path) -> None:
+    """Whatever the record claims, the page begins with the broken seal."""
+    folder = runs.full_run(tmp_path)
+    journal = folder.path / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"weight": 20', b'"weight": 10', 1))
+    page = render(folder)
+    assert [(1, "hello: the record does not verify")] == [
+        one for one in Outline(page).headings if one[0] == 1
+    ]
+    assert '<header class="head tone-bad">' in page
+    assert "The journal was changed after it was sealed" in page
+
+
 def test_a_record_with_wrong_types_is_refused(tmp_path: Path) -> None:
     """A run.json whose phases are no list ends in a clear error and not in a page."""
     folder = runs.bare_run(tmp_path)

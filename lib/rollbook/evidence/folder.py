@@ -8,6 +8,9 @@ traffic/<phase>.csv          every request of the users
 logs/<phase>/<pod>.log       last lines of the service's pods
 notebooks/<phase>.ipynb      executed notebooks, and .html beside them
 report.html
+
+Secrets are taken out of all of it before it is written; what other rooms write themselves goes through
+`RunFolder.scrubber` or `RunFolder.write_text`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from typing import Any
 
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Journal
+from rollbook.evidence.manifests import without_secrets
+from rollbook.evidence.scrub import Scrubber
 from rollbook.ports import Clock
 
 
@@ -75,13 +80,14 @@ def ensure_writable(out: Path) -> None:
 
 
 class RunFolder:
-    """Paths and files of one run."""
+    """Paths and files of one run. `scrubber` is by default that of the environment."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, scrubber: Scrubber | None = None) -> None:
         self.path = path
+        self.scrubber = scrubber or Scrubber.of_environment()
 
     @classmethod
-    def create(cls, out: Path, run_id: str) -> RunFolder:
+    def create(cls, out: Path, run_id: str, *, scrubber: Scrubber | None = None) -> RunFolder:
         """Make a new folder beneath `out`; a number is added when the name is taken."""
         for number in range(1, 1000):
             path = out / (run_id if number == 1 else f"{run_id}-{number}")
@@ -95,11 +101,11 @@ class RunFolder:
                     why=error.strerror or str(error),
                     next_step="Choose a folder that can be written with --out.",
                 ) from error
-            return cls(path)
+            return cls(path, scrubber=scrubber)
         raise BadInputError(f"{out} holds a thousand runs of this second", next_step="Choose another --out.")
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
+    def open(cls, path: Path, *, scrubber: Scrubber | None = None) -> RunFolder:
         """Open the folder of an earlier run. BadInputError when it is not one."""
         if not (path / "run.json").is_file():
             raise BadInputError(
@@ -107,7 +113,7 @@ class RunFolder:
                 why="it has no run.json",
                 next_step="Give a folder such as reports/<run-id>.",
             )
-        return cls(path)
+        return cls(path, scrubber=scrubber)
 
     @property
     def run_id(self) -> str:
@@ -121,7 +127,7 @@ class RunFolder:
 
     def journal(self, phase: str, clock: Clock) -> Journal:
         """The run's journal, writing as `phase`."""
-        return Journal(self.path / "journal.jsonl", phase=phase, clock=clock)
+        return Journal(self.path / "journal.jsonl", phase=phase, clock=clock, scrubber=self.scrubber)
 
     def read_run(self) -> dict[str, Any]:
         """`run.json`."""
@@ -135,38 +141,46 @@ class RunFolder:
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
-        write_atomically(self.path / "run.json", to_json(run))
+        write_atomically(self.path / "run.json", to_json(self.scrubber.json(run)))
 
     def write_metric(self, phase: str, name: str, metric: Mapping[str, Any]) -> Path:
         """Keep a range query and its answer.
 
         `metric`: signal, query, unit, start, end, step_s, series: [{labels, points: [[t, v], ...]}].
         """
-        path = self.path / "metrics" / _slug(phase) / f"{_slug(name)}.json"
-        write_atomically(path, (json.dumps(metric, sort_keys=True, default=str) + "\n").encode())
+        path = self.path / "metrics" / self._slug(phase) / f"{self._slug(name)}.json"
+        write_atomically(path, (json.dumps(self.scrubber.json(metric), sort_keys=True) + "\n").encode())
         return path
 
     def write_object(self, phase: str, kind: str, name: str, manifest: Mapping[str, Any]) -> Path:
-        """Keep a Kubernetes object as last seen."""
-        path = self.path / "objects" / _slug(phase) / f"{_slug(kind)}-{_slug(name)}.json"
-        write_atomically(path, to_json(manifest))
+        """Keep a Kubernetes object as last seen, without the data of a Secret."""
+        path = self.path / "objects" / self._slug(phase) / f"{self._slug(kind)}-{self._slug(name)}.json"
+        # A manifest may have come without its kind.
+        whole = {"kind": kind, **manifest}
+        write_atomically(path, to_json(self.scrubber.json(without_secrets(whole))))
         return path
 
     def write_log(self, phase: str, pod: str, text: str) -> Path:
         """Keep the last lines of a pod."""
-        path = self.path / "logs" / _slug(phase) / f"{_slug(pod)}.log"
-        write_atomically(path, text.encode())
+        path = self.path / "logs" / self._slug(phase) / f"{self._slug(pod)}.log"
+        write_atomically(path, self.scrubber.text(text).encode("utf-8", errors="backslashreplace"))
+        return path
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Keep a text made of the record, such as `summary.md`, under its path within the folder."""
+        path = self.path.joinpath(*(self._slug(part) for part in Path(name).parts))
+        write_atomically(path, self.scrubber.text(text).encode("utf-8", errors="backslashreplace"))
         return path
 
     def traffic_log(self, phase: str) -> Path:
         """Where the requests of a phase are written."""
-        path = self.path / "traffic" / f"{_slug(phase)}.csv"
+        path = self.path / "traffic" / f"{self._slug(phase)}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def set_aside(self, phase: str, attempt: int) -> None:
         """Move what an earlier attempt of a phase left: `<phase>` becomes `<phase>.attempt-<n>`."""
-        slug = _slug(phase)
+        slug = self._slug(phase)
         left = [self.path / room / slug for room in ("metrics", "objects", "logs")]
         left += [
             found
@@ -181,9 +195,13 @@ class RunFolder:
 
     def notebook(self, phase: str) -> Path:
         """Where the executed notebook of a phase is."""
-        path = self.path / "notebooks" / f"{_slug(phase)}.ipynb"
+        path = self.path / "notebooks" / f"{self._slug(phase)}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def _slug(self, text: str) -> str:
+        """A safe file name; names come from the world, so that a secret may be in them too."""
+        return _slug(self.scrubber.text(text))
 
 
 def _slug(text: str) -> str:

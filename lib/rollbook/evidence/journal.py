@@ -1,7 +1,8 @@
-"""The journal: one JSON object a line, append-only, on disk before the run goes on."""
+"""The journal: one JSON object a line, append-only, on disk before the run goes on, sealed at its end."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.errors import EnvironmentFailedError, EvidenceInvalidError
+from rollbook.evidence.appending import append_line, lock
+from rollbook.evidence.scrub import Scrubber
 from rollbook.ports import Clock
 
 SCHEMA = 1
+SEALED = "sealed"
+"""Name of the last entry (kind `run`): `data.entries` before it, `data.sha256` of all bytes before it."""
+RESUMED = "resumed"
+"""Name of the entry (kind `run`) that alone may follow a seal: the run was taken up again."""
 
 
 class Kind(StrEnum):
@@ -67,16 +74,20 @@ class Entry:
 
 
 class Journal:
-    """Appends to, and reads, `journal.jsonl`. One writer at a time; each line is fsynced."""
+    """Appends to, and reads, `journal.jsonl`. One writer at a time; each line is fsynced.
 
-    def __init__(self, path: Path, *, phase: str, clock: Clock) -> None:
+    Secrets that the scrubber knows (by default those of the environment) are taken out of every entry.
+    """
+
+    def __init__(self, path: Path, *, phase: str, clock: Clock, scrubber: Scrubber | None = None) -> None:
         self.path = path
         self.phase = phase
         self._clock = clock
+        self._scrubber = scrubber or Scrubber.of_environment()
 
     def for_phase(self, phase: str) -> Journal:
         """The same journal, writing as another phase."""
-        return Journal(self.path, phase=phase, clock=self._clock)
+        return Journal(self.path, phase=phase, clock=self._clock, scrubber=self._scrubber)
 
     def append(
         self,
@@ -87,21 +98,61 @@ class Journal:
         source: str = "rollbook",
         time: datetime | None = None,
     ) -> Entry:
-        """Write one entry and return it. EnvironmentFailedError when the disk does not take it."""
+        """Write one entry and return it as written. After a seal, an entry `resumed` is put before it.
+
+        EnvironmentFailedError when the disk does not take it (then nothing of it is in the journal),
+        EvidenceInvalidError when the journal is of a newer rollbook.
+        """
+        with self._writing() as handle:
+            last = _last_entry(handle)
+            seq = last.seq if last else 0
+            resumes = kind is Kind.RUN and name == RESUMED
+            if last and _is_seal(last) and not resumes:
+                seq += 1
+                append_line(handle, self._entry(seq, Kind.RUN, RESUMED, {}, "rollbook", None).to_json())
+            entry = self._entry(seq + 1, kind, name, data or {}, source, time)
+            append_line(handle, entry.to_json())
+        return entry
+
+    def seal(self) -> Entry:
+        """Write the last entry, with the count and the SHA-256 of what stands before it.
+
+        The seal that is there already when nothing was written since. Raises what `append` raises.
+        """
+        with self._writing() as handle:
+            last = _last_entry(handle)
+            if last and _is_seal(last):
+                return last
+            before = os.pread(handle, os.fstat(handle).st_size, 0)
+            count = last.seq if last else 0
+            facts = {"entries": count, "sha256": hashlib.sha256(before).hexdigest()}
+            phase = self._scrubber.text(self.phase)
+            entry = Entry(count + 1, self._clock.now(), phase, Kind.RUN, SEALED, "rollbook", facts)
+            append_line(handle, entry.to_json())
+        return entry
+
+    def _entry(
+        self, seq: int, kind: Kind, name: str, data: Mapping[str, Any], source: str, time: datetime | None
+    ) -> Entry:
+        clean = self._scrubber.text
+        return Entry(
+            seq=seq,
+            time=time or self._clock.now(),
+            phase=clean(self.phase),
+            kind=kind,
+            name=clean(name),
+            source=clean(source),
+            data=self._scrubber.json(data),
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[int]:
+        """The file, locked against other writers. EnvironmentFailedError for what the system refuses."""
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                entry = Entry(
-                    seq=_next_seq(handle),
-                    time=time or self._clock.now(),
-                    phase=self.phase,
-                    kind=kind,
-                    name=name,
-                    source=source,
-                    data=dict(data or {}),
-                )
-                os.write(handle, (entry.to_json() + "\n").encode())
-                os.fsync(handle)
+                lock(handle)
+                yield handle
             finally:
                 os.close(handle)
         except OSError as error:
@@ -110,7 +161,6 @@ class Journal:
                 why=error.strerror or str(error),
                 next_step="Free some space or choose another folder with --out, and run again.",
             ) from error
-        return entry
 
     @contextmanager
     def step(self, name: str, **data: Any) -> Iterator[dict[str, Any]]:
@@ -146,7 +196,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> tuple[Entry, ...]:
-    """Read a journal. EvidenceInvalidError when an entry is missing or cannot be read.
+    """Read a journal. EvidenceInvalidError when an entry is missing, damaged, or of a newer rollbook.
 
     A torn line (its writer died in the middle) is passed over: it was never numbered, so the sequence goes on
     without a gap. A line that was damaged later leaves a gap.
@@ -154,43 +204,57 @@ def read_journal(path: Path) -> tuple[Entry, ...]:
     if not path.exists():
         return ()
     entries: list[Entry] = []
-    torn: tuple[int, str] | None = None
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
+    torn = 0
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if not line:
             continue
-        try:
-            entry = _entry(line)
-        except (ValueError, KeyError, TypeError) as error:
-            torn = (number, str(error))
+        entry = parse_line(line)
+        if entry is None:
+            torn = number
             continue
         if entry.seq != (entries[-1].seq + 1 if entries else 1):
-            at, why = torn or (number, f"entry {entry.seq} follows {entries[-1].seq if entries else 0}")
-            raise EvidenceInvalidError(f"line {at} of {path.name} cannot be read", why=why)
+            why = (
+                "it is damaged" if torn else f"entry {entry.seq} follows {entries[-1].seq if entries else 0}"
+            )
+            raise EvidenceInvalidError(f"line {torn or number} of {path.name} cannot be read", why=why)
         entries.append(entry)
-        torn = None
+        torn = 0
     return tuple(entries)
 
 
-def _entry(line: str) -> Entry:
-    raw = json.loads(line)
-    return Entry(
-        seq=int(raw["seq"]),
-        time=datetime.fromisoformat(raw["time"]),
-        phase=str(raw["phase"]),
-        kind=Kind(raw["kind"]),
-        name=str(raw["name"]),
-        source=str(raw["source"]),
-        data=raw["data"],
+def parse_line(line: bytes) -> Entry | None:
+    """The entry of a line; None when it is torn. EvidenceInvalidError when a newer rollbook wrote it."""
+    try:
+        raw = json.loads(line.decode("utf-8", errors="replace"))
+        version = int(raw["v"])
+        if version <= SCHEMA:
+            return Entry(
+                seq=int(raw["seq"]),
+                time=datetime.fromisoformat(raw["time"]),
+                phase=str(raw["phase"]),
+                kind=Kind(raw["kind"]),
+                name=str(raw["name"]),
+                source=str(raw["source"]),
+                data=dict(raw["data"]),
+            )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    raise EvidenceInvalidError(
+        "the journal was written by a newer rollbook",
+        why=f"its schema is {version}, and this rollbook knows {SCHEMA}",
+        next_step="Use a rollbook that is as new as the one that ran.",
     )
 
 
-def _next_seq(handle: int) -> int:
-    """Sequence number after the last whole line; starts a fresh line when the last one is torn."""
+def _is_seal(entry: Entry) -> bool:
+    return entry.kind is Kind.RUN and entry.name == SEALED
+
+
+def _last_entry(handle: int) -> Entry | None:
+    """The last whole entry, None when there is none; starts a fresh line when the last one is torn."""
     size = os.fstat(handle).st_size
-    if size == 0:
-        return 1
     block = 65536
-    while True:
+    while size:
         start = max(0, size - block)
         tail = os.pread(handle, size - start, start)
         if not tail.endswith(b"\n"):
@@ -198,10 +262,9 @@ def _next_seq(handle: int) -> int:
             tail += b"\n"
             size += 1
         for line in reversed(tail.splitlines()):
-            try:
-                return int(json.loads(line)["seq"]) + 1
-            except (ValueError, KeyError, TypeError):
-                continue
+            if (entry := parse_line(line)) is not None:
+                return entry
         if start == 0:
-            return 1
+            return None
         block *= 4
+    return None

@@ -10,15 +10,23 @@ from typing import TextIO
 
 from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.errors import EvidenceInvalidError
+from rollbook.evidence.scrub import Scrubber
 
 HEADER = ("scheduled_s", "sent_s", "latency_s", "status", "cause", "version", "pod")
+_HEADERS_KEPT = 1000
 
 
 class LogWriter:
-    """Writes records to an open text file; nothing is on disk until `flush`."""
+    """Writes records to an open text file; nothing is on disk until `flush`.
 
-    def __init__(self, file: TextIO) -> None:
+    Version and pod are what a response said of itself: the scrubber (by default that of the environment)
+    takes secrets out of them.
+    """
+
+    def __init__(self, file: TextIO, *, scrubber: Scrubber | None = None) -> None:
         self._file = file
+        self._scrubber = scrubber or Scrubber.of_environment()
+        self._said: dict[str, str] = {}
         self._writer = csv.writer(file, lineterminator="\n")
         self._writer.writerow(HEADER)
         file.flush()
@@ -32,10 +40,19 @@ class LogWriter:
                 f"{record.latency_s:.6f}",
                 record.status,
                 record.cause.value,
-                " ".join(record.version.split()),
-                " ".join(record.pod.split()),
+                self._clean(record.version),
+                self._clean(record.pod),
             )
         )
+
+    def _clean(self, header: str) -> str:
+        """A header's value as one line without secrets; the few that come again and again are kept."""
+        clean = self._said.get(header)
+        if clean is None:
+            clean = self._scrubber.text(" ".join(header.split()))
+            if len(self._said) < _HEADERS_KEPT:
+                self._said[header] = clean
+        return clean
 
     def flush(self) -> None:
         """Hand what was written to the system."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollbook.evidence.seal import Seal
 from rollbook.report import formats
 from rollbook.report.canary_view import CanaryView
 from rollbook.report.load import Evidence, PhaseEvidence
@@ -60,6 +61,9 @@ class Headline:
 def build_headline(evidence: Evidence, canaries: Sequence[CanaryView]) -> Headline:
     """Say what happened; what the record claims counts only as far as its evidence agrees."""
     tone, title, lead = _title(evidence.run, canaries)
+    if evidence.seal.state is Seal.BROKEN:
+        service = evidence.run.service.name or "The service"
+        tone, title, lead = "bad", f"{service}: the record does not verify", evidence.seal.sentence
     return Headline(
         tone=tone,
         title=title,

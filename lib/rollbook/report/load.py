@@ -17,6 +17,7 @@ from rollbook.evidence.attempts import latest_attempts
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Entry, read_journal
 from rollbook.evidence.requests import read_log
+from rollbook.evidence.seal import Seal, SealState, journal_state
 from rollbook.report.analysis_runs import parse_analysis_run
 from rollbook.report.record import RunRecord, parse_run
 
@@ -57,6 +58,7 @@ class Evidence:
     run_id: str
     run: RunRecord
     entries: tuple[Entry, ...]
+    seal: SealState
     files: tuple[KeptFile, ...]
     phases: Mapping[str, PhaseEvidence] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -75,6 +77,10 @@ def load(folder: RunFolder) -> Evidence:
     except EvidenceInvalidError as error:
         entries = ()
         problems.append(f"The journal could not be read: {error}.")
+    seal = journal_state(folder.path / "journal.jsonl")
+    # Of a run without an end, and of a journal that is not there, the page says so anyway.
+    if entries and (seal.state is Seal.BROKEN or (seal.state is Seal.OPEN and run.ended is not None)):
+        problems.append(seal.sentence)
     phases = {
         phase.name: PhaseEvidence(
             traffic=_traffic(folder.path, phase.name, problems),
@@ -88,6 +94,7 @@ def load(folder: RunFolder) -> Evidence:
         run_id=run.id or folder.run_id,
         run=run,
         entries=entries,
+        seal=seal,
         files=_files(folder.path),
         phases=phases,
         problems=tuple(problems),
