@@ -1,41 +1,34 @@
-"""One notebook through papermill: what comes back when it ends well, fails, or is interrupted."""
+"""One notebook through papermill: what comes back when it ends well or a cell raises."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
+import subprocess
+import sys
 from pathlib import Path
 
-import nbformat
 import pytest
+from tests.launch.notebooks import executed, notebook, states
 
-from rollbook.errors import BadInputError, CancelledError, EnvironmentFailedError, RollbookError
+from rollbook.errors import BadInputError, EnvironmentFailedError, ExitCode, RollbookError
+from rollbook.launch.cells import CellEvent, CellState, titles
 from rollbook.launch.engine import execute
 
 
-def notebook(tmp_path: Path, *cells: str) -> Path:
-    path = tmp_path / "in.ipynb"
-    made = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
-            *(nbformat.v4.new_code_cell(cell) for cell in cells),
-        ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(made, path)
-    return path
-
-
 def test_a_notebook_is_executed_with_its_parameters(tmp_path: Path) -> None:
-    """The output holds what the cells showed, with the parameter that was given."""
-    out = tmp_path / "out.ipynb"
+    """The output holds what the cells showed, with the parameter and in the folder that were given."""
+    out, folder = tmp_path / "out.ipynb", tmp_path / "there"
+    folder.mkdir()
 
-    execute(notebook(tmp_path, "x * 2"), out, {"x": 21}, cwd=tmp_path)
+    execute(notebook(tmp_path, "x * 2", "# Text", "import os; os.getcwd()", ""), out, {"x": 21}, cwd=folder)
 
-    last = nbformat.read(out, 4).cells[-1]
-    assert last.outputs[0]["data"]["text/plain"] == "42"
+    cells = executed(out).cells
+    assert cells[2].outputs[0]["data"]["text/plain"] == "42"
+    assert cells[4].outputs[0]["data"]["text/plain"] == repr(str(folder))
+    assert ["completed"] * 5 == states(out)
+    assert [False] * 6 == [cell.metadata.papermill["exception"] for cell in cells]
+    assert executed(out).metadata.papermill["exception"] is None
+    assert executed(out).metadata.language_info["name"] == "python"
 
 
 @pytest.mark.parametrize(
@@ -47,46 +40,116 @@ def test_a_notebook_is_executed_with_its_parameters(tmp_path: Path) -> None:
             "no such thing",
         ),
         ("1 / 0", RollbookError, "ZeroDivisionError: division by zero"),
-        ("import os; os._exit(9)", EnvironmentFailedError, "the kernel of in died"),
         ("raise SystemExit(0)", RollbookError, "SystemExit"),
     ],
 )
-def test_a_cell_that_fails_tells_what_it_was(
+def test_a_cell_that_raises_tells_what_it_was(
     tmp_path: Path, cell: str, kind: type[RollbookError], words: str
 ) -> None:
-    """An error of ours keeps its kind and so its exit code; a dead kernel is no success."""
+    """An error of ours keeps its kind and so its exit code; cells after it are marked as not run."""
+    out = tmp_path / "out.ipynb"
+
     with pytest.raises(kind) as caught:
-        execute(notebook(tmp_path, cell), tmp_path / "out.ipynb", {}, cwd=tmp_path)
+        execute(notebook(tmp_path, "x", cell, "x", "# Text"), out, {}, cwd=tmp_path)
 
     assert type(caught.value) is kind
     assert words in str(caught.value)
+    assert states(out) == ["completed", "failed", "not-run", "not-run"]
+    cells = [cell for cell in executed(out).cells if "papermill" in cell.metadata]
+    assert [cell.metadata.papermill["exception"] for cell in cells] == [False, False, True, None, None]
 
 
-def test_an_interrupt_reaches_the_running_cell(tmp_path: Path) -> None:
-    """The cell sees KeyboardInterrupt and can undo; later cells do not run."""
-    ready, undone, later = tmp_path / "ready", tmp_path / "undone", tmp_path / "later"
-    cells = (
-        f"""
-import pathlib, time
+def test_cells_tell_when_they_begin_and_end(tmp_path: Path) -> None:
+    """The callback hears each code cell twice, with the heading above it and its time."""
+    heard: list[CellEvent] = []
+    path = notebook(tmp_path, "# First", "import time; time.sleep(0.1)", "# Second", "1 / 0", "x")
+
+    with pytest.raises(RollbookError):
+        execute(path, tmp_path / "out.ipynb", {}, cwd=tmp_path, on_cell=heard.append)
+
+    assert [(one.index, one.title, one.state) for one in heard] == [
+        (0, "", CellState.RUNNING),
+        (0, "", CellState.COMPLETED),
+        (2, "First", CellState.RUNNING),
+        (2, "First", CellState.COMPLETED),
+        (4, "Second", CellState.RUNNING),
+        (4, "Second", CellState.FAILED),
+    ]
+    assert {one.count for one in heard} == {6}
+    assert heard[3].seconds >= 0.1
+
+
+def test_the_heading_above_is_the_title() -> None:
+    """The last heading counts, of whatever level; what looks like one in a block of code does not."""
+    cells = [
+        {"cell_type": "code", "source": "# no heading"},
+        {"cell_type": "markdown", "source": "# One\ntext\n## Two ##"},
+        {"cell_type": "code", "source": ""},
+        {"cell_type": "markdown", "source": "```\n# shell\n```"},
+        {"cell_type": "markdown", "source": "#hashtag"},
+    ]
+
+    assert titles(cells) == ("", "Two", "Two", "Two", "Two")
+
+
+def test_no_kernel_is_a_failure_of_the_environment(tmp_path: Path) -> None:
+    """A kernel that is not installed is told by its name."""
+    path = notebook(tmp_path, "x")
+    path.write_text(path.read_text().replace('"name": "python3"', '"name": "fortran77"'))
+
+    with pytest.raises(EnvironmentFailedError, match=r"the kernel of in did not start.*fortran77"):
+        execute(path, tmp_path / "out.ipynb", {}, cwd=tmp_path)
+
+    assert states(tmp_path / "out.ipynb") == ["not-run"]
+
+
+def test_a_display_that_raises_leaves_no_cell_running(tmp_path: Path) -> None:
+    """What a callback raises ends the run, and the saved notebook says so."""
+
+    def broken(event: CellEvent) -> None:
+        if event.index == 1:
+            raise ValueError("broken display")
+
+    with pytest.raises(ValueError, match="broken display"):
+        execute(notebook(tmp_path, "x", "x"), tmp_path / "out.ipynb", {}, cwd=tmp_path, on_cell=broken)
+
+    assert states(tmp_path / "out.ipynb") == ["failed", "not-run"]
+
+
+def test_neither_sockets_nor_kernels_are_left(tmp_path: Path) -> None:
+    """The folder of the kernel's sockets goes with the kernel, and so do its processes."""
+    code = f"""
+import psutil, tempfile
+from pathlib import Path
+from rollbook.launch.engine import execute
 try:
-    pathlib.Path({str(ready)!r}).touch()
-    time.sleep(60)
-except KeyboardInterrupt:
-    pathlib.Path({str(undone)!r}).touch()
-    raise
-""",
-        f"pathlib.Path({str(later)!r}).touch()",
+    execute(Path({str(notebook(tmp_path, "1 / 0"))!r}), Path("out.ipynb"), {{}}, cwd=Path("."))
+except Exception as error:
+    left = list(Path(tempfile.gettempdir()).iterdir())
+    print(int(error.exit_code), psutil.Process().children(recursive=True), left)
+"""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
 
-    def interrupt() -> None:
-        while not ready.exists():
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGTERM)
+    assert f"{int(ExitCode.BUG)} [] []\n" == done.stdout
 
-    thread = threading.Thread(target=interrupt, daemon=True)
-    thread.start()
-    with pytest.raises(CancelledError):
-        execute(notebook(tmp_path, *cells), tmp_path / "out.ipynb", {}, cwd=tmp_path)
 
-    assert undone.exists()
-    assert not later.exists()
+def test_the_engine_is_cheap_to_load() -> None:
+    """Every papermill of the environment loads it: neither papermill nor an adapter comes with it."""
+    code = "import sys, rollbook.launch.engine; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    modules = {name.split(".")[0] for name in loaded.stdout.split()}
+    assert modules & {"papermill", "nbclient", "nbformat", "zmq", "kubernetes", "boto3", "pydantic"} == set()
+    assert "rollbook.phases" not in loaded.stdout

@@ -11,9 +11,9 @@ from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
 from rollbook.errors import EnvironmentFailedError, TargetHeldError
 from rollbook.evidence.folder import RunFolder
-from rollbook.phases.canary import back_to_stable
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import held_by_another
+from rollbook.phases.wayback import back_to_stable
 
 
 def abort(target: str, service: Service, *, run: Path | None, force: bool) -> str:

@@ -1,9 +1,9 @@
-"""SIGINT and SIGTERM while a run goes: the running cell is interrupted, and the run ends in order."""
+"""SIGINT and SIGTERM while a run goes: they are remembered, and whoever runs a cell ends it in order."""
 
 from __future__ import annotations
 
-import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,17 +15,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether the run was asked to stop, and the kernel that must hear of it."""
+    """Whether the run was asked to stop.
+
+    The engine looks several times a second while a cell runs, and interrupts it once: a second signal must
+    not break the undoing that the first one started.
+    """
 
     current: ClassVar[Interruption | None] = None
 
     def __init__(self) -> None:
         self.asked = False
-        self._kernel_pid: int | None = None
-
-    def kernel_runs(self, pid: int | None) -> None:
-        """From now on this kernel's cell is the one to interrupt; None when it has ended."""
-        self._kernel_pid = pid
 
     def check(self) -> None:
         """Raise CancelledError when the run was asked to stop."""
@@ -33,27 +32,24 @@ class Interruption:
             raise CancelledError("the run was interrupted")
 
     def ask(self, _signal: int, _frame: FrameType | None) -> None:
-        """A signal handler: interrupt the running cell, once; a second signal must not break its undoing."""
-        if self.asked:
-            return
+        """A signal handler: remember, and do nothing that could go wrong in the middle of anything."""
         self.asked = True
-        if self._kernel_pid is not None:
-            try:
-                os.kill(self._kernel_pid, signal.SIGINT)
-            except ProcessLookupError:
-                self._kernel_pid = None
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Within the block, SIGINT and SIGTERM end the run in order instead of ending the process.
 
-    Blocks nest: the outermost one's interruption counts for all.
+    Blocks nest: the outermost one's interruption counts for all. Python hands signals to the main thread
+    only; in another thread, without such a block around it, signals keep their meaning.
     """
     if Interruption.current is not None:
         yield Interruption.current
         return
     interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
     Interruption.current = interruption
     before = {number: signal.signal(number, interruption.ask) for number in SIGNALS}
     try:

@@ -14,7 +14,7 @@ from rollbook.errors import CancelledError, ExitCode, RollbookError
 from rollbook.evidence.folder import RunFolder, ensure_writable, new_run_id
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
-from rollbook.launch import engine, resume
+from rollbook.launch import ci, engine, resume
 from rollbook.launch.interruption import interruptible
 from rollbook.launch.progress import Progress
 from rollbook.launch.request import Checked, Phase
@@ -62,6 +62,8 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
     verb = "taking up run" if resumed else "run"
     progress.line(f"{verb} {folder.run_id}: {', '.join(phase.name for phase in checked.phases)}")
     code, sentence = ExitCode.OK, ""
+    for warning in folder.scrubber.not_taken:
+        progress.line(f"  {warning}", "yellow")
     with interruptible() as interruption, Target(checked, folder, interruption) as target:
         if resumed:
             folder.journal("run", clock).append(Kind.RUN, "run resumed", {"id": folder.run_id})
@@ -101,6 +103,7 @@ def _phase(
                 output,
                 {**phase.parameters.model_dump(), "run": str(folder.path)},
                 cwd=checked.project,
+                scrub=folder.scrubber.text,
             )
         except RollbookError as raised:
             error = raised
@@ -112,14 +115,19 @@ def _phase(
         error = RollbookError(f"the notebook of {phase.name} ended without an outcome")
     if error is None:
         return ExitCode.OK, str(known.get("sentence", ""))
-    if known.get("outcome") is None or isinstance(error, CancelledError):
+    code, sentence = error.exit_code, folder.scrubber.text(str(error))
+    outcome = known.get("outcome")
+    if outcome is None or (isinstance(error, CancelledError) and outcome != "passed"):
         # The notebook died before it could say so itself.
-        record.phase_ended(clock.now(), phase.name, error.exit_code, str(error))
+        record.phase_ended(clock.now(), phase.name, code, sentence)
         folder.journal(phase.name, clock).append(
-            Kind.RUN, "phase ended", {"exit_code": int(error.exit_code), "sentence": str(error)}
+            Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence}
         )
-    progress.line(f"  {phase.name}: {error}", "red")
-    return error.exit_code, f"{phase.name}: {error}"
+    elif outcome != "passed":
+        # It said so itself, and knows kinds of errors that have no name here.
+        code, sentence = ExitCode(int(known["exit_code"])), str(known["sentence"])
+    progress.line(f"  {phase.name}: {sentence}", "red")
+    return code, f"{phase.name}: {sentence}"
 
 
 @contextmanager
@@ -166,17 +174,23 @@ def _end(
     with progress.following("report", folder.path / "journal.jsonl"):
         for name in notebooks_to_html(folder):
             record.phase_facts(name, notebook_html=f"notebooks/{name}.html")
-        folder.journal("run", clock).append(
-            Kind.RUN, "run ended", {"exit_code": int(code), "sentence": sentence}
-        )
         now = clock.now()
         record.end(now, code, sentence, timing=timing(folder.read_run(), now))
+        journal = folder.journal("run", clock)
+        journal.append(Kind.RUN, "run ended", {"exit_code": int(code), "sentence": sentence})
+        journal.seal()
         report: Path | None = None
         try:
+            # Before the page, which lists every other file of the record.
+            complaint = ci.write(folder, os.environ)
             report = write_report(folder, folder.report)
         except RollbookError as error:
-            progress.line(f"  the report could not be made: {error}", "red")
-            code = code or error.exit_code
+            complaint = f"the report could not be made: {error}"
+            if code is ExitCode.OK:
+                code = error.exit_code
+                record.end(now, code, complaint)
+        if complaint:
+            progress.line(f"  {complaint}", "red")
     return Result(folder, code, sentence, report)
 
 

@@ -13,9 +13,9 @@ from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
 from rollbook.launch.interruption import Interruption
 from rollbook.launch.request import Checked, Phase
-from rollbook.phases.canary import back_to_stable
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import HOLDER, exclusive
+from rollbook.phases.wayback import back_to_stable
 
 
 class Target:
