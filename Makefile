@@ -1,5 +1,6 @@
 # make run    a release from nothing: environment, sandbox, canary, faulty canary, report
 # make test   the whole suite, on the real sandbox
+# make chaos  every death at every phase of a run, on the real sandbox: half an hour
 # make lab    the runbooks in JupyterLab, against a sandbox that is up
 # make check  lint, types, layers
 SHELL := /bin/sh
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lab notebooks lock clean
+.PHONY: run test chaos check lab notebooks lock clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -16,6 +17,9 @@ run: $(STAMP)
 
 test: $(STAMP) check
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP)
+	$(BIN)/python -m pytest tests/e2e/chaos -m "chaos or e2e" $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

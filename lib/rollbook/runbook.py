@@ -22,7 +22,7 @@ from rollbook.clock import SystemClock
 from rollbook.domain.release import Component
 from rollbook.errors import ExitCode
 from rollbook.evidence.folder import RunFolder, new_run_id
-from rollbook.evidence.journal import Journal, Kind
+from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
 from rollbook.notebook.cells import on_cell_error, readable_errors
 from rollbook.notebook.display import table
@@ -62,10 +62,8 @@ class Run:
 
     def failed(self, error: BaseException) -> None:
         """End the phase with what went wrong."""
-        code = getattr(error, "exit_code", ExitCode.BUG)
-        if isinstance(error, KeyboardInterrupt):
-            code = ExitCode.CANCELLED
-        self._end(code, "interrupted" if code is ExitCode.CANCELLED else str(error) or type(error).__name__)
+        code, sentence = _told(error)
+        self._end(code, sentence)
 
     def _end(self, code: ExitCode, sentence: str) -> None:
         now = self.ctx.world.clock.now()
@@ -76,6 +74,7 @@ class Run:
             from rollbook.report.page import write as write_report
 
             self._record.end(now, code, sentence)
+            self.ctx.journal.seal()
             write_report(self.ctx.folder, self.ctx.folder.report)
 
     def _repr_html_(self) -> str:
@@ -125,9 +124,9 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
                 targets.bring_up(parameters.target, service)
         world = targets.connect(parameters.target, service)
     except BaseException as error:
-        code = getattr(error, "exit_code", ExitCode.BUG)
-        record.phase_ended(clock.now(), parameters.label, code, str(error))
-        journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": str(error)})
+        code, sentence = _told(error)
+        record.phase_ended(clock.now(), parameters.label, code, sentence)
+        journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence})
         raise
     record.update(
         service={
@@ -150,9 +149,7 @@ def begin_record(folder: RunFolder, clock: SystemClock, project: Path, target: s
     """Start the record of a new folder."""
     record = RunRecord(folder)
     record.begin(clock.now(), {**provenance.facts(project), "target": target})
-    Journal(folder.path / "journal.jsonl", phase="run", clock=clock).append(
-        Kind.RUN, "run started", {"id": folder.run_id, "target": target}
-    )
+    folder.journal("run", clock).append(Kind.RUN, "run started", {"id": folder.run_id, "target": target})
     return record
 
 
@@ -167,6 +164,19 @@ def begin_phase(
     """Record that a phase begins, in `run.json` and in the journal."""
     RunRecord(folder).phase_started(clock.now(), name, runbook, parameters, expected)
     folder.journal(name, clock).append(Kind.RUN, "phase started", {"runbook": runbook, **parameters})
+
+
+def _told(error: BaseException) -> tuple[ExitCode, str]:
+    """An error's exit code, and what is said of it."""
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.CANCELLED, "interrupted"
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        return ExitCode.ENVIRONMENT_FAILED, f"the notebook got no more memory from this machine{said}"
+    code: ExitCode = getattr(error, "exit_code", ExitCode.BUG)
+    if code is ExitCode.CANCELLED:
+        return code, "interrupted"
+    return code, str(error) or type(error).__name__
 
 
 def _folder(parameters: RunbookParameters, project: Path, clock: SystemClock, service: str) -> RunFolder:

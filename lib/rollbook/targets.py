@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 
@@ -13,6 +14,8 @@ from rollbook.ports import World
 TARGETS = ("sandbox",)
 PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
 """Stands in manifests for the address of the target's Prometheus."""
+AWS_ENDPOINT = "ROLLBOOK_AWS_ENDPOINT_URL"
+"""Names a URL to reach the emulated AWS at, instead of MiniStack's own: a proxy in front of it."""
 
 
 def prepare(target: str) -> None:
@@ -61,7 +64,7 @@ def connect(target: str, service: Service) -> World:
         overlay="sandbox",
         cluster=KubernetesCluster(server, kubectl=sandbox.kubectl, container=service.image.container),
         leases=KubernetesLeases(server),
-        cloud=AwsCloud.emulated(endpoints.aws_endpoint_url),
+        cloud=AwsCloud.emulated(os.environ.get(AWS_ENDPOINT) or endpoints.aws_endpoint_url),
         metrics=PrometheusMetrics(endpoints.prometheus_url, endpoints.alertmanager_url),
         traffic=UserTraffic(),
         images=OciImageBuilder(sandbox.images, Cache.current().root / "images"),

@@ -20,15 +20,17 @@ from datetime import datetime
 from rollbook.domain.release import Image, Verdict
 from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
 from rollbook.domain.traffic import RequestRecord
-from rollbook.errors import BadInputError, EnvironmentFailedError, RollbookError
+from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.deploy import apply
-from rollbook.phases.exclusive import exclusive, held_by_another
+from rollbook.phases.exclusive import exclusive
 from rollbook.phases.follow import Follower, RolloutEnd
 from rollbook.phases.manifests import Release
 from rollbook.phases.observe import archive_metrics, archive_objects
+from rollbook.phases.outage import Outage
 from rollbook.phases.versions import TEMPLATE_HASH, next_minor, stable_version
+from rollbook.phases.wayback import back_to_stable
 from rollbook.ports import TrafficRun
 
 Show = Callable[[datetime, Sequence[RequestRecord], RolloutStatus, Sequence[Entry]], None]
@@ -150,16 +152,19 @@ class Canary:
             back_to_stable(ctx, f"the rollout is {end.verdict.value}")
         loser = planned.stable_hash if end.verdict is Verdict.PROMOTED else end.canary_hash
         hashes = {"stable": planned.stable_hash, "canary": end.canary_hash}
-        archive_objects(ctx, hashes)
-        drained_s = self._until_gone(loser, redraw, follower.last)
-        ctx.wait(self._timings.lead_s, "traffic after the rollout")
-        records = tuple(self._traffic.stop())
-        redraw(follower.last)
-        ended = ctx.world.clock.now()
-        archive_metrics(ctx, hashes, start=started, end=ended)
-        if end.verdict is not Verdict.PROMOTED:
-            with ctx.journal.step("take the aborted version out of the Rollout"):
-                ctx.world.cluster.undo(ctx.service.namespace, ctx.service.rollout)
+        try:
+            Outage(ctx).ask(lambda: archive_objects(ctx, hashes))
+            drained_s = self._until_gone(loser, redraw, follower.last)
+            ctx.wait(self._timings.lead_s, "traffic after the rollout")
+            records = tuple(self._traffic.stop())
+            redraw(follower.last)
+            ended = ctx.world.clock.now()
+            archive_metrics(ctx, hashes, start=started, end=ended)
+        finally:
+            # Also when the evidence cannot be had: the next release must find the Rollout at rest.
+            if end.verdict is not Verdict.PROMOTED:
+                with ctx.journal.step("take the aborted version out of the Rollout"):
+                    ctx.world.cluster.undo(ctx.service.namespace, ctx.service.rollout)
         return CanaryOutcome(
             planned=planned,
             image=self._image,
@@ -185,8 +190,9 @@ class Canary:
         ctx, clock = self._ctx, self._ctx.world.clock
         with ctx.journal.step("wait for the old pods to go", hash=template_hash) as step:
             began = clock.monotonic()
+            selector = f"{TEMPLATE_HASH}={template_hash}"
             while clock.monotonic() - began < self._timings.drain_s:
-                pods = ctx.world.cluster.pods(ctx.service.namespace, f"{TEMPLATE_HASH}={template_hash}")
+                pods = Outage(ctx).ask(lambda: ctx.world.cluster.pods(ctx.service.namespace, selector))
                 if not pods:
                     break
                 redraw(last)
@@ -233,40 +239,3 @@ def users_and_rollout(
 def _stop_here(_holder: str) -> None:
     """Interrupt the running cell: another run has taken the target over."""
     _thread.interrupt_main()
-
-
-def back_to_stable(
-    ctx: PhaseContext, why: str, *, timeout_s: float = 30.0, even_if_held: bool = False
-) -> bool:
-    """Abort whatever is rolling out and wait until all traffic is on stable; True when something was.
-
-    What another run has under way is left alone, unless `even_if_held`. Never raises an error of the
-    environment: it is called while another error is on its way. What it could not do is in the journal.
-    """
-    service, world = ctx.service, ctx.world
-    try:
-        another = "" if even_if_held else held_by_another(ctx)
-        if another:
-            ctx.journal.append(Kind.STEP, "back to stable", {"state": "skipped", "held_by": another})
-            ctx.say(f"nothing to bring back: the target is held by {another}")
-            return False
-        status = world.cluster.rollout(service.namespace, service.rollout)
-        if status is None or status.settled or not status.stable_hash:
-            return False
-        ctx.journal.append(Kind.DECISION, "abort", {"why": why})
-        with ctx.journal.step("back to stable", why=why) as step:
-            world.cluster.abort(service.namespace, service.rollout)
-            began = world.clock.monotonic()
-            while world.clock.monotonic() - began < timeout_s:
-                status = world.cluster.rollout(service.namespace, service.rollout)
-                if status is None or (status.aborted and status.weight == 0):
-                    break
-                world.clock.sleep(0.2)
-            step["weight"] = status.weight if status else 0
-            world.cluster.undo(service.namespace, service.rollout)
-    except RollbookError as error:
-        ctx.journal.append(Kind.STEP, "back to stable", {"state": "failed", "error": str(error)})
-        ctx.say(f"could not bring traffic back to stable: {error}")
-    else:
-        ctx.say("traffic is back on stable")
-    return True

@@ -16,6 +16,7 @@ from rollbook.evidence.journal import Entry, Kind
 from rollbook.evidence.weights import STEPS_COMPLETE
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
+from rollbook.phases.outage import AGAIN_S, Outage
 
 LOOK_EVERY_S = 0.5
 REDRAW_EVERY_S = 1.0
@@ -47,6 +48,7 @@ class Follower:
         self._steps = steps
         self._stable_hash = stable_hash
         self._keeper = Watchkeeper(ctx)
+        self._away = Outage(ctx, quiet=True)  # the watch tells the journal
         self._weights: list[tuple[datetime, int]] = []
         self._paused_s = 0.0
         self._pause_began: float | None = None
@@ -60,7 +62,7 @@ class Follower:
     def to_the_end(self, *, timeout_s: float, redraw: Callable[[RolloutStatus], None]) -> RolloutEnd:
         """Follow until the rollout is promoted, aborted, paused by its analysis, or `timeout_s` is over.
 
-        EnvironmentFailedError when the watch cannot be kept up.
+        EnvironmentFailedError when the cluster is away for longer than `outage.LONGEST_S`.
         """
         clock = self._ctx.world.clock
         deadline = clock.monotonic() + timeout_s
@@ -76,7 +78,7 @@ class Follower:
                     verdict = Verdict.TIMED_OUT
                 if now >= next_look or verdict is not None:
                     next_look = now + LOOK_EVERY_S
-                    runs = self._keeper.look() or runs
+                    runs = self._look() or runs
                 if verdict is not None:
                     break
                 if now >= next_redraw:
@@ -87,7 +89,7 @@ class Follower:
         runs = self._ended_runs(runs)
         self._pause(clock.monotonic(), ended=True)
         decided = self._decide(verdict)
-        archive_pods(self._ctx, self._canary_hash)
+        Outage(self._ctx).ask(lambda: archive_pods(self._ctx, self._canary_hash))
         return RolloutEnd(
             verdict=verdict,
             canary_hash=self._canary_hash,
@@ -104,7 +106,17 @@ class Follower:
         deadline = clock.monotonic() + LAST_LOOK_S
         while any(not run.ended for run in runs) and clock.monotonic() < deadline:
             clock.sleep(0.1)
-            runs = self._keeper.look() or runs
+            runs = self._look() or runs
+        return runs
+
+    def _look(self) -> tuple[AnalysisRun, ...]:
+        """Look at AnalysisRuns and events; nothing while the cluster is away for a moment."""
+        try:
+            runs = self._keeper.look()
+        except EnvironmentFailedError as error:
+            self._away.goes_on(error)
+            return ()
+        self._away.over()
         return runs
 
     def _take(self, seen: Seen) -> Verdict | None:
@@ -200,18 +212,30 @@ class _Feed:
         return not self._thread.is_alive() and self._queue.empty()
 
     def _watch(self, timeout_s: float) -> None:
-        service, clock = self._ctx.service, self._ctx.world.clock
+        clock = self._ctx.world.clock
+        deadline, outage = clock.monotonic() + timeout_s, Outage(self._ctx)
         try:
-            for status in self._ctx.world.cluster.watch_rollout(
-                service.namespace, service.rollout, timeout_s=timeout_s
-            ):
-                self._queue.put(Seen(status, clock.now(), clock.monotonic()))
-                if self._closed.is_set():
-                    return
+            while not self._closed.is_set() and (left := deadline - clock.monotonic()) > 0:
+                try:
+                    self._watch_once(left, outage)
+                except EnvironmentFailedError as error:
+                    outage.goes_on(error)
+                    clock.sleep(AGAIN_S)
         except RollbookError as error:
             self._queue.put(error)
+        except MemoryError as error:
+            self._queue.put(EnvironmentFailedError("this machine is out of memory", why=str(error)))
         except Exception as error:  # a thread must not die silently: the follower raises it
             self._queue.put(EnvironmentFailedError("the watch of the Rollout broke", why=repr(error)))
+
+    def _watch_once(self, timeout_s: float, outage: Outage) -> None:
+        service, clock = self._ctx.service, self._ctx.world.clock
+        watch = self._ctx.world.cluster.watch_rollout(service.namespace, service.rollout, timeout_s=timeout_s)
+        for status in watch:
+            self._queue.put(Seen(status, clock.now(), clock.monotonic()))
+            outage.over()
+            if self._closed.is_set():
+                return
 
     def next(self, timeout_s: float) -> Seen | None:
         """The next status, None when there was none in time. Raises what ended the watch."""
