@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.launch.notebooks import executed, notebook, states
 from rollbook.errors import BadInputError, EnvironmentFailedError, ExitCode, RollbookError
 from rollbook.launch.cells import CellEvent, CellState, titles
 from rollbook.launch.engine import execute
+from rollbook.launch.sockets import LOCK, PREFIX, socket_folder
 
 
 def test_a_notebook_is_executed_with_its_parameters(tmp_path: Path) -> None:
@@ -122,6 +124,7 @@ def test_neither_sockets_nor_kernels_are_left(tmp_path: Path) -> None:
 import psutil, tempfile
 from pathlib import Path
 from rollbook.launch.engine import execute
+from rollbook.launch.sockets import LOCK, PREFIX, socket_folder
 try:
     execute(Path({str(notebook(tmp_path, "1 / 0"))!r}), Path("out.ipynb"), {{}}, cwd=Path("."))
 except Exception as error:
@@ -142,6 +145,30 @@ except Exception as error:
     )
 
     assert f"{int(ExitCode.BUG)} [] []\n" == done.stdout
+
+
+def test_what_a_killed_launcher_left_is_removed_by_the_next() -> None:
+    """Folders of sockets whose launcher lives are left alone, and so are those of others."""
+    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+        base = Path(temporary)
+        abandoned, others = base / f"{PREFIX}abandoned", base / f"{PREFIX}others"
+        abandoned.mkdir()
+        (abandoned / LOCK).touch()
+        others.mkdir()
+
+        with socket_folder(base) as first, socket_folder(base) as second:
+            assert {path.name for path in base.iterdir()} == {first.name, second.name, others.name}
+
+        assert [path.name for path in base.iterdir()] == [others.name]
+
+
+def test_a_temporary_folder_with_a_long_path_is_not_used(tmp_path: Path) -> None:
+    """A socket's path has at most 107 characters, so the kernel gets a folder elsewhere."""
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+
+    with socket_folder(long) as folder:
+        assert len(str(folder)) < 107 - len("/k-12345")
 
 
 def test_the_engine_is_cheap_to_load() -> None:

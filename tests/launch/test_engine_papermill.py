@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,26 +14,15 @@ import nbformat
 import papermill
 import psutil
 import pytest
-from papermill.engines import papermill_engines
 from tests.launch.notebooks import executed, notebook, shown, states
 
 from rollbook.errors import EnvironmentFailedError
-from rollbook.launch.engine import RollbookEngine
 
-# The console script, with the engine registered as the installed package's entry point registers it.
-PAPERMILL = """
-import sys
-from papermill.engines import papermill_engines
-from rollbook.launch.engine import RollbookEngine
-papermill_engines.register("rollbook", RollbookEngine)
-from papermill.cli import papermill
-sys.argv[0] = "papermill"
-papermill()
-"""
+PAPERMILL = Path(sys.executable).parent / "papermill"
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", PAPERMILL, "--engine", "rollbook", *arguments]
+    return [str(PAPERMILL), "--engine", "rollbook", *arguments]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -83,7 +74,6 @@ def test_its_exit_code_for_a_dead_kernel_is_kept(tmp_path: Path) -> None:
 
 def test_a_silent_end_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """papermill takes SystemExit(0) for success and so does its caller; the cells and the log do not."""
-    papermill_engines.register("rollbook", RollbookEngine)
     path, out = notebook(tmp_path, "import sys; sys.exit(0)", "x", "x"), tmp_path / "out.ipynb"
 
     papermill.execute_notebook(str(path), str(out), engine_name="rollbook", progress_bar=False)
@@ -127,24 +117,23 @@ def test_a_launcher_that_is_killed_leaves_a_true_notebook(tmp_path: Path) -> Non
         "import pathlib, time; pathlib.Path('ready').touch(); time.sleep(60)",
         "x",
     )
-    running = subprocess.Popen(command("in.ipynb", "out.ipynb"), cwd=tmp_path, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(tmp_path / "ready")
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and "running" not in states(tmp_path / "out.ipynb"):
-            time.sleep(0.1)
-        kernels = psutil.Process(running.pid).children(recursive=True)
-    finally:
+    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+        running = subprocess.Popen(
+            command("in.ipynb", "out.ipynb"),
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": temporary},
+            stderr=subprocess.DEVNULL,
+        )
+        kernels = kernels_when_running(tmp_path, running)
         running.kill()
         running.wait()
-
-    assert states(tmp_path / "out.ipynb") == ["completed", "running", "pending"]
-    assert gone(kernels)
+        assert states(tmp_path / "out.ipynb") == ["completed", "running", "pending"]
+        assert len(kernels) == 1
+        assert gone(kernels)
 
 
 def test_papermills_own_deadline_is_the_cells(tmp_path: Path) -> None:
     """`execution_timeout` is kept, and so are the engine's own settings by keyword."""
-    papermill_engines.register("rollbook", RollbookEngine)
     path = notebook(tmp_path, "import time; time.sleep(30)")
 
     with pytest.raises(EnvironmentFailedError, match="it passed its deadline of 1 s"):
@@ -162,7 +151,6 @@ def test_papermills_own_deadline_is_the_cells(tmp_path: Path) -> None:
 
 def test_a_cell_that_may_raise_or_be_skipped_is_treated_as_it_asks(tmp_path: Path) -> None:
     """Jupyter's tags keep their meaning."""
-    papermill_engines.register("rollbook", RollbookEngine)
     path = notebook(tmp_path, "raise ValueError('allowed')", "raise ValueError('skipped')", "x")
     made = nbformat.read(path, 4)
     made.cells[1].metadata.tags = ["raises-exception"]
@@ -175,6 +163,20 @@ def test_a_cell_that_may_raise_or_be_skipped_is_treated_as_it_asks(tmp_path: Pat
         )
 
     assert states(tmp_path / "out.ipynb") == ["completed", "not-run", "completed"]
+
+
+def kernels_when_running(folder: Path, running: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The kernels of a papermill as soon as its saved notebook says that a cell runs."""
+    try:
+        wait_for(folder / "ready")
+        deadline = time.monotonic() + 15
+        while "running" not in states(folder / "out.ipynb"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return psutil.Process(running.pid).children(recursive=True)
+    except BaseException:
+        running.kill()
+        raise
 
 
 def wait_for(path: Path) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import math
 import signal
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from rollbook.launch.hearing import Hearing, Running
 from rollbook.launch.interruption import Interruption
 from rollbook.launch.notebook_json import new_output
 from rollbook.launch.saving import Saver
+from rollbook.launch.sockets import socket_folder
 
 logger = logging.getLogger("rollbook.engine")
 
@@ -35,8 +35,6 @@ BEGIN_S = 2.0
 """An interrupt waits so long for the kernel to say that it began: one that comes earlier is lost."""
 LOST_REPLY_S = 5.0
 """An interrupt at the wrong moment makes a kernel idle without a reply; no other delay is that long."""
-LONGEST_FOLDER = 70
-"""A socket's path is at most 107 characters, and names are put behind the temporary folder."""
 NO_LIMIT = (
     "get_ipython().kernel.iopub_thread.io_loop.add_callback("
     f"get_ipython().kernel.iopub_thread.socket.setsockopt, {int(zmq.SNDHWM)}, 0)"
@@ -101,12 +99,10 @@ class Client(Hearing):
     @asynccontextmanager
     async def _kernel(self) -> AsyncIterator[None]:
         """A kernel and a reader of all that it says; neither is left, nor are its sockets."""
-        base = tempfile.gettempdir()
-        base = base if len(base) <= LONGEST_FOLDER else "/tmp"  # noqa: S108  # mkdtemp makes a private folder in it
-        with tempfile.TemporaryDirectory(prefix="rollbook-", dir=base, ignore_cleanup_errors=True) as sockets:
+        with socket_folder() as folder:
             self.reset_execution_trackers()
             try:
-                await self._start(sockets)
+                await self._start(folder)
                 self._reader = asyncio.create_task(self._read())
                 try:
                     yield
@@ -117,11 +113,12 @@ class Client(Hearing):
                 if self.km is not None:
                     await self._async_cleanup_kernel()
 
-    async def _start(self, sockets: str) -> None:
+    async def _start(self, folder: Path) -> None:
         try:
             manager = self._kernels = self.create_kernel_manager()
             manager.transport = "ipc"
-            manager.ip = str(Path(sockets) / "k")
+            manager.ip = str(folder / "k")
+            manager.connection_file = str(folder / "kernel.json")
             await self.async_start_new_kernel()
             self.kc = self._channels = manager.client()
             # A socket takes 1,000 messages by default, and what is more is dropped: a cell that logs line by

@@ -104,6 +104,7 @@ def _phase(
                 {**phase.parameters.model_dump(), "run": str(folder.path)},
                 cwd=checked.project,
                 scrub=folder.scrubber.text,
+                on_cell=progress.cell,
             )
         except RollbookError as raised:
             error = raised
@@ -126,7 +127,7 @@ def _phase(
     elif outcome != "passed":
         # It said so itself, and knows kinds of errors that have no name here.
         code, sentence = ExitCode(int(known["exit_code"])), str(known["sentence"])
-    progress.line(f"  {phase.name}: {sentence}", "red")
+    progress.failed(phase.name, sentence)
     return code, f"{phase.name}: {sentence}"
 
 
