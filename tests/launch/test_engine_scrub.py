@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.launch.notebooks import executed, notebook
 
@@ -78,6 +78,7 @@ def test_words_of_the_format_are_left_alone() -> None:
     assert (clean["source"], clean["outputs"][0]["text"]) == ("[gone]", "[gone]")
 
 
+@example([SECRET, "\n", SECRET], 2)
 @given(
     st.lists(st.sampled_from([SECRET, "text ", "\n", "x" * 50, SECRET[:9]]), max_size=30), st.integers(0, 900)
 )

@@ -69,9 +69,11 @@ def cut_before(text: str, limit: int, scrub: Scrub | None) -> int:
     """
     at = min(limit, len(text))
     for power in range(CANDIDATES):
+        if at <= 0:
+            return 0
         at = _near(text.rfind("\n", 0, at) + 1, at)
-        if at <= 0 or is_safe_cut(text, at, scrub):
-            return max(at, 0)
+        if is_safe_cut(text, at, scrub):
+            return at
         at -= 2**power
     return 0
 
