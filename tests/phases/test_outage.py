@@ -122,3 +122,19 @@ def test_a_release_outlives_a_short_outage(tmp_path: Path) -> None:
         "cluster away",
         "cluster back",
     ] * 2
+
+
+def test_a_question_that_hangs_counts_from_when_it_was_asked(tmp_path: Path) -> None:
+    """A cluster that takes minutes to fail is not asked again and again."""
+    on = stage(tmp_path)
+    asked = 0
+
+    def ask() -> str:
+        nonlocal asked
+        asked += 1
+        on.clock.sleep(150.0)
+        raise AWAY
+
+    with pytest.raises(EnvironmentFailedError, match="gone"):
+        Outage(on.ctx).ask(ask)
+    assert asked == 1

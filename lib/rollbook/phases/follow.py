@@ -111,10 +111,11 @@ class Follower:
 
     def _look(self) -> tuple[AnalysisRun, ...]:
         """Look at AnalysisRuns and events; nothing while the cluster is away for a moment."""
+        asked = self._ctx.world.clock.monotonic()
         try:
             runs = self._keeper.look()
         except EnvironmentFailedError as error:
-            self._away.goes_on(error)
+            self._away.goes_on(error, asked=asked)
             return ()
         self._away.over()
         return runs

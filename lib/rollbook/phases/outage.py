@@ -31,11 +31,14 @@ class Outage:
         self._quiet = quiet
         self._since: float | None = None
 
-    def goes_on(self, error: EnvironmentFailedError) -> None:
-        """The cluster did not answer. Raises `error` when that lasted too long or asking again is no use."""
+    def goes_on(self, error: EnvironmentFailedError, *, asked: float | None = None) -> None:
+        """The cluster did not answer. Raises `error` when that lasted too long or asking again is no use.
+
+        `asked`: the clock's seconds when the question began. A cluster that hangs lets it wait for minutes.
+        """
         now = self._ctx.world.clock.monotonic()
         if self._since is None:
-            self._since = now
+            self._since = now if asked is None else asked
             self._note("cluster away", {"error": str(error)})
         if isinstance(error, NotFoundError) or now - self._since >= self._longest_s:
             raise error
@@ -50,10 +53,11 @@ class Outage:
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer. Raises the last error when the cluster is away for too long."""
         while True:
+            asked = self._ctx.world.clock.monotonic()
             try:
                 answer = question()
             except EnvironmentFailedError as error:
-                self.goes_on(error)
+                self.goes_on(error, asked=asked)
                 self._ctx.world.clock.sleep(AGAIN_S)
             else:
                 self.over()

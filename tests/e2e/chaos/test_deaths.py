@@ -30,7 +30,7 @@ from tests.e2e.chaos.deaths import (
 )
 from tests.e2e.chaos.scene import SERVICE, Record, Scene, eventually, rooted, write_plan
 from tests.e2e.chaos.throttle import FOR_EVER, throttle_before
-from tests.e2e.conftest import Finished, run_folder
+from tests.e2e.conftest import run_folder
 
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.sandbox import api
@@ -61,7 +61,7 @@ def at_twenty(entry: Entry) -> bool:
 
 
 PHASES = (
-    Phase("provision", ("provision", "deploy"), begins("provision", "check components")),
+    Phase("provision", ("provision", "deploy"), begins("provision", "bring up the sandbox")),
     Phase("deploy", ("deploy",), begins("deploy", "wait until the Rollout is healthy")),
     Phase("canary", ("deploy", "canary"), at_twenty, "promoted"),
     Phase("drill", ("deploy", "drill"), at_twenty, "rolled-back"),
@@ -203,7 +203,7 @@ def test_a_run_that_is_struck(scene: Scene, tmp_path: Path, case: Case, phase: P
             scene.assert_nothing_is_left()
             assert ended.code == case.code, ended.err
             assert "Traceback" not in ended.err
-            check_record(case, phase, ended, out)
+            check_record(scene, case, phase, out)
             if case.death is not machine_rebooted:
                 scene.assert_healthy()
             if case.late:
@@ -220,7 +220,14 @@ def test_a_run_that_is_struck(scene: Scene, tmp_path: Path, case: Case, phase: P
             scene.down()
 
 
-def check_record(case: Case, phase: Phase, ended: Finished, out: Path) -> None:
+def report_of(scene: Scene, record: Record) -> str:
+    """The page that anybody can make of a record that has none."""
+    done = scene.rollbook("report", str(record.folder))
+    assert done.code == 0, done.err
+    return record.report
+
+
+def check_record(scene: Scene, case: Case, phase: Phase, out: Path) -> None:
     """The phase's outcome, the run's, and the report's first words."""
     record = Record.of(run_folder(out))
     struck = record.phase(phase.name)
@@ -228,6 +235,7 @@ def check_record(case: Case, phase: Phase, ended: Finished, out: Path) -> None:
     assert struck["outcome"] == case.outcome
     if case.code == -9:
         assert record.run["outcome"] is None
+        assert "did not finish" in report_of(scene, record)
         return
     if case.small_disk:
         return
