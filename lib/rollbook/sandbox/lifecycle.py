@@ -209,6 +209,7 @@ def _end(home: SandboxHome) -> int:
             why=f"even SIGKILL left {', '.join(map(str, left))}",
             next_step="Run `rollbook sandbox down` again later, or restart the machine.",
         )
+    processes.wait_released(network.remembered_ports(home.ports))
     for folder in (home.data, home.config, home.pki, home.images):
         remove_tree(folder)
     home.state.unlink(missing_ok=True)

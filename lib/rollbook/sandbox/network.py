@@ -69,6 +69,11 @@ def remember(addresses: Addresses, file: Path) -> None:
     write_json(file, {"subnet": addresses.subnet, "ports": dict(addresses.ports)})
 
 
+def remembered_ports(file: Path) -> frozenset[int]:
+    """The port numbers that `remember` wrote down; none when there is no such file."""
+    return frozenset(_remembered(file)[1].values())
+
+
 def free_ports(
     names: Sequence[str], wanted: Mapping[str, int] | None = None, *, tag: str = ""
 ) -> dict[str, int]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,17 @@ def end_marked(prefix: str, *, pods: bool = True, grace_s: float = 0.0, timeout_
     return len(seen)
 
 
+def wait_released(ports: Collection[int], timeout_s: float = 5.0) -> None:
+    """Wait until no process that is just ending holds one of these TCP ports, at most `timeout_s` seconds.
+
+    Such a process has lost its environment already, so `marked` cannot tell that it was ours; the kernel
+    closes its sockets a moment later.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and any(_is_ending(pid) for pid in _listening(ports)):
+        time.sleep(0.02)
+
+
 def started_at(pid: int) -> float:
     """When a process started, seconds since the epoch; 0 when there is none."""
     try:
@@ -97,6 +109,24 @@ def memory_mib(pid: int) -> float:
 def boot_id() -> str:
     """Names the machine's current boot."""
     return (PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+
+
+def _listening(ports: Collection[int]) -> set[int | None]:
+    """Who listens on them; None stands for somebody whom we may not see."""
+    return {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports
+    }
+
+
+def _is_ending(pid: int | None) -> bool:
+    try:
+        return pid is None or not (PROC / str(pid) / "environ").read_bytes()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

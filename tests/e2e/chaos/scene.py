@@ -185,15 +185,12 @@ class Scene:
         split = kubectl(api.load(self.home), "get", "traefikservice", SPLIT, "-n", NAMESPACE)
         return {one["name"]: one.get("weight", 0) for one in split["spec"]["weighted"]["services"]}
 
-    def assert_all_scraped(self) -> None:
-        """Prometheus has forgotten the pods of earlier cases."""
+    def scraped(self) -> bool:
+        """Whether Prometheus has found pods, and has forgotten those of earlier cases."""
         url = f"{api.load(self.home).endpoints.prometheus_url}/api/v1/targets?state=active"
-
-        def healthy() -> bool:
-            answer = urllib3.request("GET", url, timeout=5.0, retries=False).json()
-            return all(target["health"] == "up" for target in answer["data"]["activeTargets"])
-
-        eventually("every scrape target is up", healthy)
+        answer = urllib3.request("GET", url, timeout=5.0, retries=False).json()
+        targets = answer["data"]["activeTargets"]
+        return bool(targets) and all(target["health"] == "up" for target in targets)
 
     def left(self) -> list[str]:
         """Kernels and senders of traffic that belong to this sandbox and still run."""
@@ -221,8 +218,9 @@ class Scene:
         assert status["currentPodHash"] == status["stableRS"]
 
     def assert_healthy(self) -> None:
-        """Every component of the sandbox answers, however it was wounded."""
+        """Every component of the sandbox answers, however it was wounded, and every pod is scraped."""
         eventually("the sandbox is up", lambda: self.state() == "up", 90)
+        eventually("every scrape target is up", self.scraped)
 
 
 def write_plan(path: Path, phases: list[dict[str, Any]]) -> Path:
