@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report import runs
 
+from rollbook.bundle.load import load
+from rollbook.bundle.run_record import PhaseRecord
 from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.evidence.journal import Entry, Kind
-from rollbook.report.load import load
-from rollbook.report.record import PhaseRecord
 from rollbook.report.timeline import CANARY, EDGE, STABLE, Timeline, build_timeline, side_of
 
 PHASE = PhaseRecord.model_validate(

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollbook.bundle.load import PhaseEvidence, SignalSeries
+from rollbook.bundle.run_record import PhaseRecord, ServiceRecord
 from rollbook.domain.accounting import CONFIDENCE, SETTLING_S, DrillFigures, ObservedSplit
 from rollbook.domain.rollout import Measurement
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry
 from rollbook.report import formats
 from rollbook.report.analysis_view import RunView, run_view
-from rollbook.report.load import PhaseEvidence, SignalSeries
-from rollbook.report.record import PhaseRecord, ServiceRecord
 from rollbook.report.tables import Cell, Column, Table, numbers, text
 from rollbook.report.tally import SideSummary, splits, summarise_sides, times_of_abort
 from rollbook.report.timeline import EDGE, Timeline, build_timeline

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollbook.bundle.load import Evidence, PhaseEvidence
+from rollbook.bundle.run_record import PhaseRecord, RunRecord
 from rollbook.evidence.seal import Seal
 from rollbook.report import formats
 from rollbook.report.canary_view import CanaryView
-from rollbook.report.load import Evidence, PhaseEvidence
-from rollbook.report.record import PhaseRecord, RunRecord
 from rollbook.report.timeline import CANARY, EDGE, STABLE
 
 PROMOTED, ROLLED_BACK = "promoted", "rolled-back"

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import jinja2
 
+from rollbook.bundle.load import load
 from rollbook.evidence.folder import RunFolder, write_atomically
 from rollbook.report import formats
 from rollbook.report.canary_view import CanaryView
 from rollbook.report.figures import failures_figure, timeline_figure
 from rollbook.report.headline import VERDICT_WORDS, why
-from rollbook.report.load import load
 from rollbook.report.record_tables import signal_data, timeline_data
 from rollbook.report.sheet import Picture
 from rollbook.report.signal_figure import signals_figure

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from rollbook.bundle.load import Evidence, SignalSeries
+from rollbook.bundle.run_record import RunRecord
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.report import formats
-from rollbook.report.load import Evidence, SignalSeries
-from rollbook.report.record import RunRecord
 from rollbook.report.tables import Cell, Column, Table, numbers, text
 from rollbook.report.timeline import EDGE, Timeline
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from rollbook.bundle.load import SignalSeries
 from rollbook.report.figures import SIDE_COLOURS
-from rollbook.report.load import SignalSeries
 from rollbook.report.sheet import Picture, Sheet, both_forms
 from rollbook.report.svg import MUTED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollbook.bundle.run_record import PhaseRecord
 from rollbook.domain.accounting import (
     DrillFigures,
     ObservedSplit,
@@ -16,7 +17,6 @@ from rollbook.domain.accounting import (
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.evidence.weights import stretches
-from rollbook.report.record import PhaseRecord
 from rollbook.report.timeline import SIDES, Timeline, side_of
 
 

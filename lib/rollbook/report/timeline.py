@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rollbook.bundle.run_record import PhaseRecord
 from rollbook.domain.rollout import AnalysisRun
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.report.formats import weight as weight_text
-from rollbook.report.record import PhaseRecord
 
 STABLE, CANARY, EDGE = SIDES = ("stable", "canary", "edge")
 """Who answered. `edge` stands for requests that no version answered."""

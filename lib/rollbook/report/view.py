@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollbook.bundle.load import Evidence
+from rollbook.bundle.run_record import TimingRecord
 from rollbook.report import formats, record_tables
 from rollbook.report.canary_view import CanaryView, canary_view
 from rollbook.report.headline import Headline, build_headline
-from rollbook.report.load import Evidence
-from rollbook.report.record import TimingRecord
 from rollbook.report.tables import Table
 
 

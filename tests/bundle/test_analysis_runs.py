@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.report import runs
 
-from rollbook.report.analysis_runs import parse_analysis_run
+from rollbook.bundle.analysis_runs import parse_analysis_run
 
 
 def test_metrics_have_their_conditions_measurements_and_resolved_query() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rollbook.bundle.analysis_runs import parse_analysis_run
+from rollbook.bundle.run_record import RunRecord, parse_run
 from rollbook.domain.rollout import AnalysisRun
 from rollbook.domain.traffic import RequestRecord
 from rollbook.errors import EvidenceInvalidError
@@ -18,8 +20,6 @@ from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Entry, read_journal
 from rollbook.evidence.requests import read_log
 from rollbook.evidence.seal import Seal, SealState, journal_state
-from rollbook.report.analysis_runs import parse_analysis_run
-from rollbook.report.record import RunRecord, parse_run
 
 
 @dataclass(frozen=True)
