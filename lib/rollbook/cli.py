@@ -60,6 +60,15 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run's folder; default reports/.")] = None,
     service: Annotated[str, typer.Option(help="Service file.")] = "service.yaml",
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            max=86_400,
+            help="How long each phase may take; default: its own time limits, and half an hour.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Take up a run that was cut off, by its folder.")
     ] = None,
@@ -70,7 +79,7 @@ def run(
     from rollbook.launch.request import Request, check
 
     if resume is not None:
-        if plan or phase or set_ or out:
+        if plan or phase or set_ or out or deadline:
             raise BadInputError(
                 "--resume takes a run up as it was asked for", next_step="Leave the other options out."
             )
@@ -79,7 +88,7 @@ def run(
         folder, checked = read(resume)
     else:
         folder = None
-        request = Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out)
+        request = Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out, deadline)
         checked = check(request, cwd=Path.cwd())
     from rollbook.launch import run as launcher
     from rollbook.launch.summary import summary

@@ -26,11 +26,11 @@ def at_twenty(entry: Entry) -> bool:
 
 
 @contextmanager
-def canary_at_twenty(out: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
+def canary_at_twenty(out: Path, log: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A canary by the command line that has users on the new version."""
     with log.open("w") as stderr:
         running = subprocess.Popen(
-            [str(BIN / "rollbook"), "run", "--json", "--phase", "canary", "--out", str(out)],
+            [str(BIN / "rollbook"), "run", "--json", "--phase", "canary", "--out", str(out), *options],
             cwd=PROJECT,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -99,6 +99,19 @@ def test_a_kernel_that_is_killed_does_not_leave_users_behind(
     run = json.loads((run_folder(out) / "run.json").read_text())
     assert [phase["outcome"] for phase in run["phases"]] == ["failed"]
     assert "the kernel of canary died" in run["phases"][0]["sentence"]
+
+
+def test_a_deadline_brings_users_back_to_stable(release: Finished, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A canary that takes longer than it may is interrupted: exit code 4, all traffic on stable."""
+    out, log = tmp_path / "reports", tmp_path / "log"
+    with canary_at_twenty(out, log, "--deadline", "15") as running:
+        ended = end_of(running, log)
+
+    assert ended.code == 4, ended.err
+    assert_back_on_stable(sandbox)
+    run = json.loads((run_folder(out) / "run.json").read_text())
+    assert [phase["outcome"] for phase in run["phases"]] == ["failed"]
+    assert "deadline of 15 s" in run["outcome"]["sentence"]
 
 
 def test_no_traffic_goes_on_after_the_end(release: Finished, sandbox: Sandbox) -> None:

@@ -40,6 +40,21 @@ def test_a_version_stays_text() -> None:
     assert checked.phases[0].parameters.model_dump()["version"] == "1.10"
 
 
+def test_a_phase_has_a_deadline(tmp_path: Path) -> None:
+    """The plan's own comes first, then that of the request, then the phase's time limit and half an hour."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "phases:\n- phase: deploy\n- phase: canary\n  deadline_s: 60\n  cell_deadline_s: 30\n"
+        "- phase: validate\n"
+    )
+
+    def deadlines(request: Request) -> list[tuple[float, float | None]]:
+        return [(phase.deadline_s, phase.cell_deadline_s) for phase in check(request, PROJECT).phases]
+
+    assert [(1920.0, None), (60.0, 30.0), (1800.0, None)] == deadlines(Request(plan=plan))
+    assert [(90.0, None), (60.0, 30.0), (90.0, None)] == deadlines(Request(plan=plan, deadline_s=90.0))
+
+
 def test_an_account_keeps_its_leading_zero() -> None:
     """`--set account=012345678901` is that text, of twelve digits."""
     checked = check(Request(phases=("provision",), sets=("account=012345678901",)), PROJECT)

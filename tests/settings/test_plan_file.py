@@ -50,6 +50,7 @@ def test_a_plan_of_another_system_is_read(tmp_path: Path) -> None:
         ("phases:\n- phase: cannary\n", "plan.yaml line 2: phases.0.phase: Input should be 'provision',"),
         ("phases:\n- phase: canary\n- phase: canary\n", "line 3: phases.1: two phases are called 'canary'"),
         ("phases:\n- phase: deploy\n  expect: promoted\n", "line 3: phases.0.expect: only a canary has"),
+        ("phases:\n- phase: canary\n  deadline_s: .inf\n", "plan.yaml line 3: phases.0.deadline_s"),
         ("phases:\n- phase: canary\n  expect: maybe\n", "plan.yaml line 3: phases.0.expect"),
         ("phases:\n- phase: canary\n  params: {}\n", "line 3: phases.0.params: there is no such name"),
         ("phases:\n- phase: canary\n  name: Two Words\n", "line 3: phases.0.name"),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 
 from rollbook.errors import EvidenceInvalidError
+from rollbook.evidence.record import SCHEMA
 
 
 def _as_utc(time: datetime) -> datetime:
@@ -164,7 +165,14 @@ class RunRecord(_Part):
 
 
 def parse_run(raw: Mapping[str, Any]) -> RunRecord:
-    """Read `run.json`. EvidenceInvalidError when a key holds something of the wrong type."""
+    """Read `run.json`. EvidenceInvalidError when a newer rollbook wrote it, or a key has the wrong type."""
+    schema = raw.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise EvidenceInvalidError(
+            "run.json was written by a newer rollbook",
+            why=f"its schema is {schema}, and this rollbook knows {SCHEMA}",
+            next_step="Use a rollbook that is as new as the one that ran.",
+        )
     try:
         return RunRecord.model_validate(raw)
     except ValidationError as error:

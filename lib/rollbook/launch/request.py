@@ -14,6 +14,8 @@ from rollbook.notebook.parameters import MODELS, RunbookParameters, from_text, p
 from rollbook.settings import plan_file, service_file
 from rollbook.settings.plan_file import OPTIONS, Plan, PlanPhase
 
+ROOM_S = 1_800.0
+
 
 @dataclass(frozen=True)
 class Request:
@@ -25,6 +27,8 @@ class Request:
     phases: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     out: Path | None = None
+    deadline_s: float | None = None
+    """For every phase to which the plan gives none of its own."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Phase:
     notebook: Path
     parameters: RunbookParameters
     expect: str
+    deadline_s: float
+    """Seconds from the start of its kernel to the end of its last cell."""
+    cell_deadline_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,17 @@ def _phase(phase: PlanPhase, sets: dict[str, Any], request: Request, runbooks: P
         notebook=runbooks / f"{phase.phase}.ipynb",
         parameters=parameters,
         expect=str(getattr(parameters, "expect", "")),
+        deadline_s=phase.deadline_s or request.deadline_s or longest_s(parameters),
+        cell_deadline_s=phase.cell_deadline_s,
     )
+
+
+def longest_s(parameters: RunbookParameters) -> float:
+    """Seconds that a phase may take when nobody says: its own time limit, if it has one, and half an hour.
+
+    The half hour is for what has no limit of its own: images, a cluster that is made, the way back to stable.
+    """
+    return float(getattr(parameters, "timeout_s", 0.0)) + ROOM_S
 
 
 def runbooks_of(project: Path) -> Path:

@@ -12,7 +12,7 @@ from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
 from rollbook.launch.progress import Progress
-from rollbook.launch.request import Checked, Phase, Request, runbooks_of
+from rollbook.launch.request import Checked, Phase, Request, longest_s, runbooks_of
 from rollbook.notebook.parameters import MODELS, validated
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.postcondition import drift
@@ -70,4 +70,6 @@ def _phase(planned: dict[str, Any], runbooks: Path, service: str) -> Phase:
         notebook=runbooks / f"{runbook}.ipynb",
         parameters=parameters,
         expect=str(planned.get("expect", "")),
+        deadline_s=float(planned.get("deadline_s") or longest_s(parameters)),
+        cell_deadline_s=planned.get("cell_deadline_s"),
     )

@@ -54,6 +54,8 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
             "name": phase.name,
             "runbook": phase.runbook,
             "expect": phase.expect,
+            "deadline_s": phase.deadline_s,
+            "cell_deadline_s": phase.cell_deadline_s,
             "parameters": phase.parameters.model_dump(),
         }
         for phase in checked.phases
@@ -103,6 +105,8 @@ def _phase(
                 output,
                 {**phase.parameters.model_dump(), "run": str(folder.path)},
                 cwd=checked.project,
+                notebook_timeout_s=phase.deadline_s,
+                cell_timeout_s=phase.cell_deadline_s,
                 scrub=folder.scrubber.text,
                 on_cell=progress.cell,
             )
@@ -118,8 +122,9 @@ def _phase(
         return ExitCode.OK, str(known.get("sentence", ""))
     code, sentence = error.exit_code, folder.scrubber.text(str(error))
     outcome = known.get("outcome")
-    if outcome is None or (isinstance(error, CancelledError) and outcome != "passed"):
-        # The notebook died before it could say so itself.
+    cancelled = isinstance(error, CancelledError)
+    if outcome is None or (cancelled and outcome != "passed") or (outcome == "cancelled" and not cancelled):
+        # The notebook died before it could say so itself, or saw an interrupt and not that it was a deadline.
         record.phase_ended(clock.now(), phase.name, code, sentence)
         folder.journal(phase.name, clock).append(
             Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence}

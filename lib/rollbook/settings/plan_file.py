@@ -15,6 +15,7 @@ from rollbook.settings.yaml_tree import Location, Tree
 
 RunbookName = Literal["provision", "deploy", "canary", "validate", "teardown"]
 PHASE_NAME = r"^[a-z][a-z0-9-]{0,40}$"
+Deadline = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 OPTIONS = {"target": "--target", "service": "--service", "run": "--out", "name": "the phase's own `name`"}
 """Parameters that the launcher sets itself, and where they are set instead."""
 
@@ -27,6 +28,10 @@ class PlanPhase(BaseModel):
     phase: RunbookName
     name: Annotated[str, StringConstraints(pattern=PHASE_NAME)] = ""
     expect: Literal["", "promoted", "rolled-back"] = ""
+    deadline_s: Deadline | None = None
+    """Seconds that the whole phase may take; None: what its own time limits need, and half an hour."""
+    cell_deadline_s: Deadline | None = None
+    """Seconds that one cell of it may take; None: as long as the phase."""
     parameters: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True, allow_inf_nan=False)
 
 
 class ImageSection(_Strict):
