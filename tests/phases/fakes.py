@@ -230,6 +230,8 @@ class FakeMetrics:
     groups: tuple[RuleGroup, ...] = (RuleGroup("service", "r.yaml", ("Down",), ("x:y",)),)
     scraped: tuple[ScrapeTarget, ...] = (ScrapeTarget("pods", "127.1.1.1:8080", "up"),)
     alertmanager_healthy: bool = True
+    unscraped_looks: int = 0
+    """For so many looks the targets have been found, but not scraped yet."""
 
     def components(self) -> tuple[Component, ...]:
         return (Component("alertmanager", "0.31.1", self.alertmanager_healthy),)
@@ -244,6 +246,9 @@ class FakeMetrics:
         return self.groups
 
     def targets(self) -> tuple[ScrapeTarget, ...]:
+        if self.unscraped_looks > 0:
+            self.unscraped_looks -= 1
+            return tuple(ScrapeTarget(target.job, target.address, "unknown") for target in self.scraped)
         return self.scraped
 
     def firing(self) -> tuple[str, ...]:

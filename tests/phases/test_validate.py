@@ -98,6 +98,15 @@ def test_monitoring_must_be_whole(tmp_path: Path) -> None:
     assert validate.targets_up(on.ctx).passed is False
 
 
+@pytest.mark.parametrize(("looks", "passed"), [(3, True), (1000, False)])
+def test_a_target_that_was_found_just_now_is_waited_for(tmp_path: Path, looks: int, passed: bool) -> None:
+    """A target without its first scrape is neither up nor down, for as long as a scrape may take."""
+    on = at_rest(tmp_path)
+    on.metrics.unscraped_looks = looks
+
+    assert passed == validate.targets_up(on.ctx).passed
+
+
 def test_a_refused_gate_is_raised_with_its_reason(tmp_path: Path) -> None:
     """`require` lets by what passed or had nothing to check, and raises for the rest."""
     on = at_rest(tmp_path)

@@ -20,6 +20,9 @@ from rollbook.phases.manifests import Release, overlay_manifests
 from rollbook.phases.observe import status_data
 from rollbook.ports import Applied
 
+READY_S = 90.0
+"""client-go, which Traefik uses, tries a broken watch again after up to a minute."""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -69,11 +72,12 @@ def apply(ctx: PhaseContext, release: Release) -> tuple[Applied, ...]:
     return applied
 
 
-def verify_traffic(ctx: PhaseContext, version: str, *, probes: int, ready_s: float = 30.0) -> LiveTraffic:
+def verify_traffic(ctx: PhaseContext, version: str, *, probes: int, ready_s: float = READY_S) -> LiveTraffic:
     """Send `probes` requests through the edge; every one must be answered well, by `version`.
 
-    The edge learns of a new route within its update interval, so the first good answer may take up to
-    `ready_s`. Raises GateRefusedError when a later request fails or another version answers.
+    The edge learns of new pods within its update interval, but after an outage of the API server only when
+    its watch is tried again; so the first good answer may take up to `ready_s` seconds. Raises
+    GateRefusedError when a later request fails or another version answers.
     """
     plan = ctx.traffic_plan(rps=1.0, duration_s=1.0)
     clock = ctx.world.clock

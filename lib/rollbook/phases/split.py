@@ -39,11 +39,12 @@ def _gate(ctx: PhaseContext, phase: str, version: str) -> Gate:
     judged = [split for split in splits if split.agrees is not None]
     wrong = [split for split in judged if not split.agrees]
     seen = ", ".join(
-        f"{split.interval.weight:g} %: {split.share:.1%} of {split.answered}"
+        f"{split.share * 100:.3g} % of {split.answered:,} requests at weight {split.interval.weight:g} %"
         for split in judged
         if split.share is not None
     )
     name = f"traffic split of {phase}"
+    files = (ctx.folder.traffic_log(phase).relative_to(ctx.folder.path).as_posix(),)
     if not judged:
         return written(
             ctx,
@@ -53,6 +54,7 @@ def _gate(ctx: PhaseContext, phase: str, version: str) -> Gate:
                 "weights that users saw",
                 "no stretch long enough",
                 f"{phase} had no stretch of one weight that was long enough to judge",
+                files,
             ),
         )
     return written(
@@ -62,6 +64,7 @@ def _gate(ctx: PhaseContext, phase: str, version: str) -> Gate:
             not wrong,
             ", ".join(f"{split.interval.weight:g} %" for split in judged),
             seen,
-            f"users saw {seen}; {len(judged) - len(wrong)} of {len(judged)} within the 99.9 % interval",
+            f"the canary answered {seen}; "
+            f"{len(judged) - len(wrong)} of {len(judged)} shares lie in their 99.9 % interval",
         ),
     )

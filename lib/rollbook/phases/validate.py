@@ -9,6 +9,9 @@ from rollbook.evidence.journal import Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.versions import TEMPLATE_HASH, replica_set, stable_version
 
+FIRST_SCRAPE_S = 20.0
+"""A target is scraped within one interval of its discovery, and 15 s is the longest interval here."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -19,6 +22,8 @@ class Gate:
     expected: str
     got: str
     sentence: str
+    files: tuple[str, ...] = ()
+    """Files of the run's folder that it judged, where it judged none of the world's answers."""
 
 
 def running_digest(ctx: PhaseContext) -> Gate:
@@ -116,8 +121,12 @@ def rules_loaded(ctx: PhaseContext) -> Gate:
 
 
 def targets_up(ctx: PhaseContext) -> Gate:
-    """Everything that Prometheus should scrape answers."""
+    """Everything that Prometheus should scrape answers; one that it found just now is waited for."""
     found = ctx.world.metrics.targets()
+    deadline = ctx.world.clock.monotonic() + FIRST_SCRAPE_S
+    while any(target.health == "unknown" for target in found) and ctx.world.clock.monotonic() < deadline:
+        ctx.world.clock.sleep(0.5)
+        found = ctx.world.metrics.targets()
     down = [target for target in found if target.health != "up"]
     detail = f": {down[0].job} {down[0].address}: {down[0].last_error}" if down else ""
     return written(
@@ -169,6 +178,7 @@ def written(ctx: PhaseContext, gate: Gate) -> Gate:
             "expected": gate.expected,
             "got": gate.got,
             "sentence": gate.sentence,
+            **({"files": list(gate.files)} if gate.files else {}),
         },
     )
     return gate
