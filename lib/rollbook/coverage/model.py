@@ -30,11 +30,17 @@ class State(StrEnum):
 
 
 class Delivery(StrEnum):
-    """The plan's own three words for what became of a requirement (step 6)."""
+    """The plan's own three words for what became of a requirement (step 6).
+
+    `assess.delivery_of` says which state becomes which word.
+    """
 
     IMPLEMENTED = "implemented"
+    """Proved by evidence of this run, and by nothing that only stands in for the real thing."""
     STUBBED = "stubbed"
+    """Something stands in its place or is there without proof: an emulation, files that nothing exercised."""
     SKIPPED = "skipped"
+    """Nothing of it is there."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Finding:
     state: State
     sentence: str
     evidence: tuple[EvidenceRef, ...] = ()
+    emulated: bool = False
+    """Whether what answered only stands in for the real system, such as an emulated AWS."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,14 @@ class Coverage:
     """All requirements, in the order of the file, and how many are in each state."""
 
     results: tuple[Result, ...]
+    run_id: str = ""
+    notes: tuple[str, ...] = ()
+    """Sentences about all of it, such as that there was no checkout to compare the run with."""
 
     def count(self, state: State) -> int:
         """How many requirements are in that state."""
         return sum(result.state is state for result in self.results)
+
+    def delivered(self, delivery: Delivery) -> int:
+        """How many requirements became that."""
+        return sum(result.delivery is delivery for result in self.results)

@@ -55,6 +55,8 @@ class Requirement:
     artefacts: tuple[str, ...] = ()
     """Files of the project that implement it, as glob patterns from its root; changed, they make it stale."""
     decision: Decision | None = None
+    line: int = 0
+    """Where it stands in `docs/requirements.yaml`; 0 when it came from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,7 @@ class Requirements:
     requirements: tuple[Requirement, ...]
     contradictions: tuple[Contradiction, ...]
     retired: tuple[str, ...] = ()
+    lines: int = 0
+    """How many lines the document has; 0 when that is not known."""
+    silent: tuple[str, ...] = ()
+    """Lines of it that ask for nothing, such as `L4-L6`."""
