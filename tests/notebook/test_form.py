@@ -11,9 +11,11 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
+from rollbook.errors import CancelledError
 from rollbook.notebook.form import PROMPT, fill_in
 from rollbook.notebook.parameters import CanaryParameters
 
+INTERRUPT = "^C"
 CELL = "from rollbook.notebook.parameters import CanaryParameters\n"
 
 
@@ -26,7 +28,10 @@ class Typist:
 
     def __call__(self, prompt: str) -> str:
         self.asked += 1
-        return self.lines.pop(0)
+        line = self.lines.pop(0)
+        if line == INTERRUPT:
+            raise KeyboardInterrupt
+        return line
 
 
 @dataclass
@@ -34,14 +39,28 @@ class FakeScreen:
     """Keeps what was shown."""
 
     shown: list[tuple[str, str]] = field(default_factory=list)
+    cleared: int = 0
 
     def show(self, html: str, text: str) -> None:
         self.shown.append((html, text))
+
+    def clear(self) -> None:
+        self.cleared += 1
 
 
 def filled(*lines: str) -> tuple[CanaryParameters, FakeScreen]:
     screen = FakeScreen()
     return fill_in(CanaryParameters.of(), Typist([*lines, ""]), screen), screen
+
+
+def test_an_interrupt_stops_before_anything_is_started() -> None:
+    """Who interrupts the prompt gets one line, and what was typed is gone from the output."""
+    screen = FakeScreen()
+
+    with pytest.raises(CancelledError, match="stopped at the parameters: nothing was started"):
+        fill_in(CanaryParameters.of(), Typist(["rps=80", INTERRUPT]), screen)
+
+    assert 1 == screen.cleared
 
 
 def test_an_empty_line_takes_the_parameters_as_they_are() -> None:

@@ -31,6 +31,12 @@ def on_cell_error(told: Callable[[BaseException], None]) -> None:
     shell.events.register("post_run_cell", after_cell)
 
 
+def running_cell() -> int | None:
+    """Number of the cell that runs now, as the notebook shows it (`In [7]`); None outside of IPython."""
+    shell = _shell()
+    return None if shell is None else int(shell.execution_count)
+
+
 def _show(
     shell: Any,
     kind: type[RollbookError],

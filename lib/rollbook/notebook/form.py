@@ -13,14 +13,14 @@ from html import escape
 from typing import Any, Protocol, TypeVar
 
 from IPython.core.getipython import get_ipython
-from IPython.display import DisplayHandle, display
+from IPython.display import DisplayHandle, clear_output, display
 
-from rollbook.errors import BadInputError
+from rollbook.errors import BadInputError, CancelledError
 from rollbook.notebook.display import form
 from rollbook.notebook.parameters import RunbookParameters, from_text, parse_set, validated
 from rollbook.notebook.reference import rows, text_table, written
 
-PROMPT = "name=value to change one, Enter to go on: "
+PROMPT = "name=value to change one, Enter to go on, interrupt the kernel to stop: "
 Parameters = TypeVar("Parameters", bound=RunbookParameters)
 Ask = Callable[[str], str]
 """Shows a prompt and returns what was typed."""
@@ -32,12 +32,15 @@ class Screen(Protocol):
     def show(self, html: str, text: str) -> None:
         """Show the form, or what it is now."""
 
+    def clear(self) -> None:
+        """Take away the form and what was typed below it: it may have been a secret, by mistake."""
+
 
 def fill_in(parameters: Parameters, ask: Ask | None = None, screen: Screen | None = None) -> Parameters:
     """Show the parameters and ask for changes until an empty line; what was settled on, validated.
 
     Without `ask` and `screen` it is the running notebook that asks; where nobody can answer, the parameters
-    come back unchanged and nothing is shown.
+    come back unchanged and nothing is shown. CancelledError when the prompt is interrupted.
     """
     ask = ask or notebook_prompt()
     if ask is None:
@@ -47,8 +50,15 @@ def fill_in(parameters: Parameters, ask: Ask | None = None, screen: Screen | Non
     complaint = ""
     while True:
         screen.show(*_drawn(parameters, changed, complaint))
-        answer = ask(PROMPT).strip()
+        try:
+            answer = ask(PROMPT).strip()
+        except KeyboardInterrupt:
+            screen.clear()
+            raise CancelledError(
+                "stopped at the parameters", why="nothing was started", next_step="Run the cell again."
+            ) from None
         if not answer:
+            screen.clear()
             screen.show(*_settled(parameters, changed))
             return parameters
         try:
@@ -108,3 +118,8 @@ class NotebookScreen:
             self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(data, raw=True)  # type: ignore[no-untyped-call]
+
+    def clear(self) -> None:
+        """Empty the cell's output, the lines that were typed included."""
+        clear_output()  # type: ignore[no-untyped-call]
+        self._handle = None
