@@ -2,6 +2,7 @@
 # make test   the whole suite, on the real sandbox
 # make chaos  every death at every phase of a run, on the real sandbox: half an hour
 # make lab    the runbooks in JupyterLab, against a sandbox that is up
+# make docs   what is generated of requirements, parameters and Terraform; make diagrams: the pictures
 # make check  lint, types, layers
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test chaos check lab notebooks lock clean
+.PHONY: run test chaos check lab docs diagrams notebooks lock clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -29,7 +30,19 @@ check: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/rollbook sandbox up
-	$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=runbooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --ip=127.0.0.1 --notebook-dir=runbooks --LabApp.news_url= \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# What is generated from code and data; a test says when one of them is old.
+docs: $(STAMP)
+	$(BIN)/rollbook params --markdown > docs/parameters.md
+	$(BIN)/python -m rollbook.coverage.requirements_document docs
+	$(BIN)/python -m rollbook.coverage.schema_document > docs/coverage.schema.json
+	$(BIN)/python -m tests.terraform.reference
+
+# The pictures need a Chromium; see docs/diagrams/README.md.
+diagrams: $(STAMP)
+	$(BIN)/python docs/diagrams/render.py
 
 notebooks: $(STAMP)
 	$(BIN)/jupytext --sync runbooks/*.py
