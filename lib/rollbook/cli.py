@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
-from rollbook.errors import BadInputError, CancelledError, EvidenceInvalidError, ExitCode, RollbookError
+from rollbook.commands import compare, coverage, index, report, verify
+from rollbook.errors import BadInputError, CancelledError, ExitCode, RollbookError
 from rollbook.sandbox.commands import app as sandbox_app
 
 app = typer.Typer(
@@ -24,6 +26,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(sandbox_app, name="sandbox")
+compare.register(app)
+coverage.register(app)
+index.register(app)
+report.register(app)
+verify.register(app)
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 a bug of rollbook, 2 bad input, 3 a gate refused the release, "
@@ -72,11 +79,22 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Take up a run that was cut off, by its folder.")
     ] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY.pem",
+            help="Private key (ed25519) to sign the record with; default: ROLLBOOK_SIGNING_KEY, or unsigned.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable summary.")] = False,
 ) -> None:
     """Release: provision, deploy, canary, a faulty canary on purpose, validate, and a report of it all."""
+    from rollbook.bundle.signing import SIGNING_KEY
     from rollbook.launch.progress import Progress
     from rollbook.launch.request import Request, check
+
+    if sign_key is not None:
+        os.environ[SIGNING_KEY] = str(sign_key.expanduser().resolve())
 
     if resume is not None:
         if plan or phase or set_ or out or deadline:
@@ -143,23 +161,6 @@ def params(
         typer.echo(reference.schemas_json(runbook))
     else:
         typer.echo(reference.text_table(MODELS[runbook]) if runbook else reference.listing())
-
-
-@app.command(epilog="Example: rollbook report reports/orders-20261123-101500 -o report.html")
-def report(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write.")] = None,
-) -> None:
-    """Make a run's report again, from its folder alone."""
-    from rollbook.evidence.folder import RunFolder
-    from rollbook.evidence.seal import Seal, journal_state
-    from rollbook.report.page import write
-
-    folder = RunFolder.open(run_folder)
-    typer.echo(str(write(folder, out or folder.report)))
-    state = journal_state(folder.path / "journal.jsonl")
-    if state.state is Seal.BROKEN:
-        raise EvidenceInvalidError(f"the record of {folder.run_id} does not verify", why=state.sentence)
 
 
 @app.command(epilog="Example: rollbook doctor --json")

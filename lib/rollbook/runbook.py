@@ -18,13 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from rollbook import provenance, targets
+from rollbook.bundle.seal import unseal
+from rollbook.bundle.signing import signer_of
 from rollbook.clock import SystemClock
+from rollbook.closing import close
+from rollbook.coverage.keeping import begin_coverage
 from rollbook.domain.release import Component
 from rollbook.errors import ExitCode
 from rollbook.evidence.folder import RunFolder, new_run_id
 from rollbook.evidence.journal import Kind
+from rollbook.evidence.project import record_project
 from rollbook.evidence.record import RunRecord
-from rollbook.notebook.cells import on_cell_error, readable_errors
+from rollbook.evidence.recorder import Recorder
+from rollbook.evidence.resting import EVIDENCE
+from rollbook.notebook.cells import on_cell_error, readable_errors, running_cell
 from rollbook.notebook.display import table
 from rollbook.notebook.parameters import CanaryParameters, RunbookParameters
 from rollbook.phases.context import PhaseContext
@@ -37,9 +44,13 @@ LAUNCHED = "ROLLBOOK_LAUNCHED"
 class Run:
     """An open run: give `run.ctx` to the phases."""
 
-    def __init__(self, ctx: PhaseContext, record: RunRecord, parameters: RunbookParameters) -> None:
+    def __init__(
+        self, ctx: PhaseContext, record: RunRecord, parameters: RunbookParameters, recorder: Recorder
+    ) -> None:
         self.ctx = ctx
         self._record = record
+        self._recorder = recorder
+        self._failed = False
         self._parameters = parameters
 
     def facts(self, **facts: Any) -> None:
@@ -63,19 +74,27 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """End the phase with what went wrong."""
         code, sentence = _told(error)
+        self._failed = True
         self._end(code, sentence)
 
     def _end(self, code: ExitCode, sentence: str) -> None:
         now = self.ctx.world.clock.now()
+        self._recorder.close(self._goes_on)  # a watch may still be listening
         self.ctx.journal.append(Kind.RUN, "phase ended", {"exit_code": int(code), "sentence": sentence})
         self._record.phase_ended(now, self.ctx.phase, code, sentence)
         if not os.environ.get(LAUNCHED):
-            # Imported here: drawing costs a second that no cell before this one needs to wait for.
-            from rollbook.report.page import write as write_report
-
             self._record.end(now, code, sentence)
             self.ctx.journal.seal()
-            write_report(self.ctx.folder, self.ctx.folder.report)
+            for complaint in close(self.ctx.folder, self.ctx.service.source.parent).complaints:
+                self.ctx.say(complaint)
+
+    def _goes_on(self) -> None:
+        """A person runs a cell again after the end: the seal is taken away, and the next end is told too."""
+        if not os.environ.get(LAUNCHED):
+            unseal(self.ctx.folder)
+            if self._failed:
+                on_cell_error(self.failed)
+            self._failed = False
 
     def _repr_html_(self) -> str:
         service, world = self.ctx.service, self.ctx.world
@@ -110,11 +129,13 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
     """
     readable_errors()
     clock = SystemClock()
+    signer_of(os.environ)  # a bad key is told now, and not when everything is done
     path = service_file.find(parameters.service, Path.cwd())
     service = service_file.load(path)
     folder = _folder(parameters, service.source.parent, clock, service.name)
     record = RunRecord(folder)
-    journal = folder.journal(parameters.label, clock)
+    recorder = Recorder(folder, clock, parameters.label, running_cell)
+    journal = folder.journal(parameters.label, clock, recorder)
     expected = parameters.expect if isinstance(parameters, CanaryParameters) else ""
     if not os.environ.get(LAUNCHED):
         begin_phase(folder, clock, parameters.label, parameters.runbook(), parameters.model_dump(), expected)
@@ -122,7 +143,7 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
         if bring_up:
             with journal.step(f"bring up the {parameters.target}"):
                 targets.bring_up(parameters.target, service)
-        world = targets.connect(parameters.target, service)
+        world = targets.connect(parameters.target, service, recorder)
     except BaseException as error:
         code, sentence = _told(error)
         record.phase_ended(clock.now(), parameters.label, code, sentence)
@@ -140,16 +161,22 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
         overlay=world.overlay,
         disclosures=list(world.disclosures),
     )
-    run = Run(PhaseContext(service, world, folder, journal, parameters.label, print), record, parameters)
+    ctx = PhaseContext(service, world, folder, journal, parameters.label, print)
+    run = Run(ctx, record, parameters, recorder)
     on_cell_error(run.failed)
     return run
 
 
 def begin_record(folder: RunFolder, clock: SystemClock, project: Path, target: str) -> RunRecord:
-    """Start the record of a new folder."""
+    """Start the record of a new folder, with what the project is made of and what is required of it."""
     record = RunRecord(folder)
     record.begin(clock.now(), {**provenance.facts(project), "target": target})
-    folder.journal("run", clock).append(Kind.RUN, "run started", {"id": folder.run_id, "target": target})
+    recorder = Recorder(folder, clock, "run")
+    journal = folder.journal("run", clock, recorder)
+    made_of = record_project(recorder, project, provenance.read_patterns(project))
+    data = {"id": folder.run_id, "target": target, EVIDENCE: [made_of]}
+    journal.append(Kind.RUN, "run started", data)
+    begin_coverage(folder, project)
     return record
 
 
@@ -161,7 +188,8 @@ def begin_phase(
     parameters: Mapping[str, Any],
     expected: str,
 ) -> None:
-    """Record that a phase begins, in `run.json` and in the journal."""
+    """Record that a phase begins, in `run.json` and in the journal. What was sealed is so no longer."""
+    unseal(folder)
     RunRecord(folder).phase_started(clock.now(), name, runbook, parameters, expected)
     folder.journal(name, clock).append(Kind.RUN, "phase started", {"runbook": runbook, **parameters})
 

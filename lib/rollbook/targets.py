@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
 from rollbook.errors import BadInputError
+from rollbook.evidence.answers import Records
 from rollbook.ports import World
 
 TARGETS = ("sandbox",)
@@ -42,8 +43,11 @@ def bring_up(target: str, service: Service) -> None:
     api.up(monitoring=service.monitoring, progress=PlainProgress(sys.stdout))
 
 
-def connect(target: str, service: Service) -> World:
-    """The collaborators of a target. EnvironmentFailedError when it is not there."""
+def connect(target: str, service: Service, records: Records | None = None) -> World:
+    """The collaborators of a target; `records` keeps what they are answered.
+
+    EnvironmentFailedError when the target is not there.
+    """
     _known(target)
     # Imported here: boto3, kubernetes and prometheus-api-client take seconds that `--help` need not spend.
     from rollbook.aws.cloud import AwsCloud
@@ -58,15 +62,15 @@ def connect(target: str, service: Service) -> World:
 
     sandbox = api.load()
     endpoints = sandbox.endpoints
-    server = ApiServer.from_kubeconfig(sandbox.kubeconfig, None)
+    server = ApiServer.from_kubeconfig(sandbox.kubeconfig, None, records)
     return World(
         target=target,
         overlay="sandbox",
         cluster=KubernetesCluster(server, kubectl=sandbox.kubectl, container=service.image.container),
         leases=KubernetesLeases(server),
-        cloud=AwsCloud.emulated(os.environ.get(AWS_ENDPOINT) or endpoints.aws_endpoint_url),
-        metrics=PrometheusMetrics(endpoints.prometheus_url, endpoints.alertmanager_url),
-        traffic=UserTraffic(),
+        cloud=AwsCloud.emulated(os.environ.get(AWS_ENDPOINT) or endpoints.aws_endpoint_url, records=records),
+        metrics=PrometheusMetrics(endpoints.prometheus_url, endpoints.alertmanager_url, records=records),
+        traffic=UserTraffic(records),
         images=OciImageBuilder(sandbox.images, Cache.current().root / "images"),
         clock=SystemClock(),
         edge_url=endpoints.edge_url,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.evidence.kept import Kept
 from tests.traffic.conftest import Edge
 
 from rollbook.domain.traffic import Cause, TrafficPlan
@@ -201,3 +202,17 @@ def test_plans_that_cannot_be_sent_are_refused(
     with pytest.raises(BadInputError), UserTraffic().start(plan, tmp_path / "log.csv"):
         pass
     assert not (tmp_path / "log.csv").exists()
+
+
+def test_a_probe_is_kept(edge: Edge) -> None:
+    """Each good one, with the version and the pod that answered; failed ones that are alike once."""
+    kept = Kept()
+    record = UserTraffic(kept).probe(edge.plan("/ok"))
+
+    ((call, parameters, status, answer),) = kept.all
+    assert ("GET /ok", "200") == (call, status)
+    assert (record.version, record.pod, "ok") == (answer["version"], answer["pod"], answer["cause"])
+    assert {"url", "host"} == set(parameters)
+    UserTraffic(kept).probe(edge.plan("/broken"))
+    assert [True, False] == kept.always
+    assert {"version", "pod", "cause"} == set(kept.all[1][3])

@@ -14,10 +14,12 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from rollbook.aws.recording import Recording
 from rollbook.aws.registry import Registry
 from rollbook.aws.translation import translated
 from rollbook.domain.release import Component, Image
 from rollbook.errors import RollbookError
+from rollbook.evidence.answers import Records
 from rollbook.ports import Identity
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ EMULATED_KEY = "emulated"
 
 
 class AwsCloud:
-    """AWS through boto3. Throttled and broken requests are repeated by the SDK's standard mode."""
+    """AWS through boto3. Throttled and broken requests are repeated by the SDK's standard mode.
+
+    `records` keeps what it answers.
+    """
 
     def __init__(
         self,
@@ -42,19 +47,25 @@ class AwsCloud:
         *,
         endpoint_url: str | None = None,
         emulated: bool = False,
+        records: Records | None = None,
     ) -> None:
+        Recording(records, endpoint_url).on(session.events)
         self._session = session
         self._endpoint_url = endpoint_url
         self._emulated = emulated
 
     @classmethod
-    def real(cls, *, region: str | None = None, profile: str | None = None) -> AwsCloud:
+    def real(
+        cls, *, region: str | None = None, profile: str | None = None, records: Records | None = None
+    ) -> AwsCloud:
         """AWS with the credentials of the environment. BadInputError when the profile does not exist."""
         with translated("use the AWS configuration"):
-            return cls(boto3.session.Session(region_name=region, profile_name=profile))
+            return cls(boto3.session.Session(region_name=region, profile_name=profile), records=records)
 
     @classmethod
-    def emulated(cls, endpoint_url: str, *, region: str = EMULATED_REGION) -> AwsCloud:
+    def emulated(
+        cls, endpoint_url: str, *, region: str = EMULATED_REGION, records: Records | None = None
+    ) -> AwsCloud:
         """An emulator behind `endpoint_url`; profile, configuration and keys of the user do not apply."""
         nowhere = (None, None, os.devnull, None)
         own = botocore.session.Session(
@@ -70,7 +81,7 @@ class AwsCloud:
             aws_access_key_id=EMULATED_KEY,
             aws_secret_access_key=EMULATED_KEY,
         )
-        return cls(session, endpoint_url=endpoint_url, emulated=True)
+        return cls(session, endpoint_url=endpoint_url, emulated=True, records=records)
 
     def components(self) -> tuple[Component, ...]:
         """STS, ECR and Secrets Manager: whether each answers a harmless question."""

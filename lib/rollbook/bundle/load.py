@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.bundle.analysis_runs import parse_analysis_run
+from rollbook.bundle.answers import read_answers
+from rollbook.bundle.manifest import SEALS, file_sha256, regular_files
 from rollbook.bundle.run_record import RunRecord, parse_run
 from rollbook.domain.rollout import AnalysisRun
 from rollbook.domain.traffic import RequestRecord
 from rollbook.errors import EvidenceInvalidError
+from rollbook.evidence.answers import Answer
 from rollbook.evidence.attempts import latest_attempts
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Entry, read_journal
@@ -62,6 +64,8 @@ class Evidence:
     files: tuple[KeptFile, ...]
     phases: Mapping[str, PhaseEvidence] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    """What the world answered, by time."""
 
     def phase(self, name: str) -> PhaseEvidence:
         """What was kept of a phase; empty when nothing was."""
@@ -88,8 +92,9 @@ def load(folder: RunFolder) -> Evidence:
             analysis_runs=_analysis_runs(folder.path, phase.name, problems),
         )
         for phase in run.phases
-        if re.fullmatch(r"[\w-][\w.-]*", phase.name)  # a name that is no file name has no files
+        if re.fullmatch(r"[\w-][\w.-]{0,59}", phase.name)  # a name that is no file name has no files
     }
+    answers = read_answers(folder.path, problems)
     return Evidence(
         run_id=run.id or folder.run_id,
         run=run,
@@ -98,20 +103,20 @@ def load(folder: RunFolder) -> Evidence:
         files=_files(folder.path),
         phases=phases,
         problems=tuple(problems),
+        answers=answers,
     )
 
 
 def _files(root: Path) -> tuple[KeptFile, ...]:
-    """All files of the record but the pages made from it, which would have to contain their own digest."""
-    kept = []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        is_page = len(relative.parts) == 1 and path.suffix == ".html"
-        if not path.is_file() or is_page or any(part.startswith(".") for part in relative.parts):
-            continue
-        content = path.read_bytes()
-        kept.append(KeptFile(relative.as_posix(), len(content), hashlib.sha256(content).hexdigest()))
-    return tuple(kept)
+    """All files of the record but its seals and the pages made from it, which would have to contain their own
+    digest."""
+    return tuple(
+        KeptFile(path, found.stat().st_size, file_sha256(found))
+        for path, found in regular_files(root).items()
+        if path not in SEALS
+        and not ("/" not in path and path.endswith(".html"))
+        and not any(part.startswith(".") for part in path.split("/"))
+    )
 
 
 def _traffic(root: Path, phase: str, problems: list[str]) -> tuple[RequestRecord, ...]:

@@ -118,6 +118,8 @@ class PhaseRecord(_Part):
     release: ReleaseRecord = ReleaseRecord()
     stable: SideRecord = SideRecord()
     canary: SideRecord = SideRecord()
+    earlier: tuple[dict[str, JsonValue], ...] = ()
+    """Attempts before this one, each with what became of it."""
 
     @property
     def canary_version(self) -> str:
@@ -142,6 +144,13 @@ class OutcomeRecord(_Part):
     sentence: str = ""
 
 
+class PlannedRecord(_Part):
+    """A phase as the plan has it, whether or not it was begun."""
+
+    name: str = ""
+    runbook: str = ""
+
+
 class RunRecord(_Part):
     """`run.json`."""
 
@@ -161,6 +170,7 @@ class RunRecord(_Part):
     waits: WaitsRecord = WaitsRecord()
     timing: TimingRecord = TimingRecord()
     phases: tuple[PhaseRecord, ...] = ()
+    plan: tuple[PlannedRecord, ...] = ()
     outcome: OutcomeRecord = OutcomeRecord()
 
 

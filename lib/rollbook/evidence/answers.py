@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+
+SCHEMA = 1
+"""Version of a record's shape, its key `v`."""
+NO_ANSWER = "no answer"
+"""Status of a question that got none; `no_answer` makes what stands in its place."""
 
 
 @dataclass(frozen=True)
@@ -42,4 +48,39 @@ class Answer:
     @property
     def path(self) -> str:
         """Where it is, relative to the run's folder."""
-        return f"evidence/sha256/{self.id[:2]}/{self.id}.json"
+        return path_of(self.id)
+
+
+def path_of(record: str) -> str:
+    """Where a record is, relative to the run's folder, by its id."""
+    return f"evidence/sha256/{record[:2]}/{record}.json"
+
+
+def no_answer(error: Exception) -> dict[str, str]:
+    """The answer of a question that got none, without addresses of Python's objects: they always differ."""
+    return {"error": re.sub(r" object at 0x[0-9a-f]+", "", str(error))}
+
+
+class Records(Protocol):
+    """Keeps what an adapter was answered; `evidence.recorder.Recorder` is the real one."""
+
+    def record(
+        self, asked: Asked, status: str, answer: Any, at: datetime | None = None, *, always: bool = False
+    ) -> str:
+        """Keep an answer; the id of its record. `always`: also when it equals the last one."""
+
+
+class Asking(Protocol):
+    """Knows what was asked, so that an entry of the journal can name the records that it rests on."""
+
+    def mark(self) -> int:
+        """A moment."""
+
+    def since(self, mark: int) -> tuple[str, ...]:
+        """Ids of what was asked since that moment."""
+
+    def last(self) -> str:
+        """Id of what this thread asked last; empty when nothing was."""
+
+    def raise_failure(self) -> None:
+        """EnvironmentFailedError when a record could not be written."""

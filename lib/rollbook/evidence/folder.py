@@ -6,8 +6,10 @@ metrics/<phase>/<name>.json  range queries with their answers
 objects/<phase>/<Kind>-<name>.json  Kubernetes objects as last seen
 traffic/<phase>.csv          every request of the users
 logs/<phase>/<pod>.log       last lines of the service's pods
+evidence/sha256/<ab>/<id>.json  what was asked of the world and answered, one record a call
 notebooks/<phase>.ipynb      executed notebooks, and .html beside them
 report.html
+manifest.json, statement.dsse.json  every file with its digest, and the statement about them
 
 Secrets are taken out of all of it before it is written; what other rooms write themselves goes through
 `RunFolder.scrubber` or `RunFolder.write_text`.
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.errors import BadInputError, EnvironmentFailedError
+from rollbook.evidence.answers import Asking
 from rollbook.evidence.journal import Journal
 from rollbook.evidence.manifests import without_secrets
 from rollbook.evidence.scrub import Scrubber
@@ -125,9 +128,11 @@ class RunFolder:
         """Where the report goes."""
         return self.path / "report.html"
 
-    def journal(self, phase: str, clock: Clock) -> Journal:
-        """The run's journal, writing as `phase`."""
-        return Journal(self.path / "journal.jsonl", phase=phase, clock=clock, scrubber=self.scrubber)
+    def journal(self, phase: str, clock: Clock, asking: Asking | None = None) -> Journal:
+        """The run's journal, writing as `phase`; `asking` knows the records that its entries rest on."""
+        return Journal(
+            self.path / "journal.jsonl", phase=phase, clock=clock, scrubber=self.scrubber, asking=asking
+        )
 
     def read_run(self) -> dict[str, Any]:
         """`run.json`."""

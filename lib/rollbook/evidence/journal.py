@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.errors import EnvironmentFailedError, EvidenceInvalidError
+from rollbook.evidence.answers import Asking
 from rollbook.evidence.appending import append_line, lock
+from rollbook.evidence.resting import Resting
 from rollbook.evidence.scrub import Scrubber
 from rollbook.ports import Clock
 
@@ -77,17 +79,34 @@ class Journal:
     """Appends to, and reads, `journal.jsonl`. One writer at a time; each line is fsynced.
 
     Secrets that the scrubber knows (by default those of the environment) are taken out of every entry.
+    With `asking`, the end of a step and a gate name the records of what was asked of the world meanwhile:
+    since the step's start, or since the last gate. Data that names its evidence itself keeps it.
     """
 
-    def __init__(self, path: Path, *, phase: str, clock: Clock, scrubber: Scrubber | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        phase: str,
+        clock: Clock,
+        scrubber: Scrubber | None = None,
+        asking: Asking | None = None,
+    ) -> None:
         self.path = path
         self.phase = phase
         self._clock = clock
         self._scrubber = scrubber or Scrubber.of_environment()
+        self._resting = Resting(asking)
+        self._gate_mark = 0
 
     def for_phase(self, phase: str) -> Journal:
         """The same journal, writing as another phase."""
-        return Journal(self.path, phase=phase, clock=self._clock, scrubber=self._scrubber)
+        asking = self._resting.asking
+        return Journal(self.path, phase=phase, clock=self._clock, scrubber=self._scrubber, asking=asking)
+
+    def last_asked(self) -> dict[str, Any]:
+        """`data.evidence` with the record of what this thread asked last; empty when there is none."""
+        return self._resting.last()
 
     def append(
         self,
@@ -100,9 +119,12 @@ class Journal:
     ) -> Entry:
         """Write one entry and return it as written. After a seal, an entry `resumed` is put before it.
 
-        EnvironmentFailedError when the disk does not take it (then nothing of it is in the journal),
-        EvidenceInvalidError when the journal is of a newer rollbook.
+        EnvironmentFailedError when the disk does not take it (then nothing of it is in the journal), or did
+        not take a record before it; EvidenceInvalidError when the journal is of a newer rollbook.
         """
+        if kind is Kind.GATE:
+            data = {**self._resting.since(self._gate_mark), **(data or {})}
+            self._gate_mark = self._resting.mark()
         with self._writing() as handle:
             last = _last_entry(handle)
             seq = last.seq if last else 0
@@ -112,6 +134,7 @@ class Journal:
                 append_line(handle, self._entry(seq, Kind.RUN, RESUMED, {}, "rollbook", None).to_json())
             entry = self._entry(seq + 1, kind, name, data or {}, source, time)
             append_line(handle, entry.to_json())
+        self._resting.raise_failure()
         return entry
 
     def seal(self) -> Entry:
@@ -166,15 +189,17 @@ class Journal:
     def step(self, name: str, **data: Any) -> Iterator[dict[str, Any]]:
         """Record a step's start, and its end with what the block put into the yielded dict.
 
-        The time that it took is in `data.seconds`. A step that raises is recorded as failed.
+        The time that it took is in `data.seconds`. A step that raises is recorded as failed. What it asked of
+        the world is put into the yielded dict too, as `evidence`.
         """
         result: dict[str, Any] = {}
         self.append(Kind.STEP, name, {"state": "started", **data})
-        began = self._clock.monotonic()
+        began, mark = self._clock.monotonic(), self._resting.mark()
         try:
             yield result
         except BaseException as error:
             seconds = round(self._clock.monotonic() - began, 3)
+            result |= self._resting.since(mark)
             self.append(
                 Kind.STEP,
                 name,
@@ -188,6 +213,7 @@ class Journal:
             )
             raise
         seconds = round(self._clock.monotonic() - began, 3)
+        result |= self._resting.since(mark)
         self.append(Kind.STEP, name, {"state": "done", "seconds": seconds, **data, **result})
 
     def entries(self) -> tuple[Entry, ...]:

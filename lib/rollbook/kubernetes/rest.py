@@ -25,6 +25,8 @@ from urllib3.exceptions import (
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from rollbook.errors import BadInputError, EnvironmentFailedError
+from rollbook.evidence.answers import Records
+from rollbook.kubernetes.recording import Recording
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -66,16 +68,17 @@ class ServerRefusedError(EnvironmentFailedError):
 
 
 class ApiServer:
-    """One API server, reached with the credentials of a kubeconfig."""
+    """One API server, reached with the credentials of a kubeconfig. `records` keeps what it answers."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, records: Records | None = None) -> None:
+        self.recording = Recording(records)
         self._configuration = client.configuration
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
         self._agent = "rollbook"
         self.url: str = self._configuration.host
 
     @classmethod
-    def from_kubeconfig(cls, path: Path, context: str | None) -> ApiServer:
+    def from_kubeconfig(cls, path: Path, context: str | None, records: Records | None = None) -> ApiServer:
         """Read a kubeconfig. BadInputError when it is missing, unreadable or lacks the context."""
         if not path.is_file():
             raise BadInputError(
@@ -100,7 +103,7 @@ class ApiServer:
             configuration.proxy = None  # a proxy of the environment cannot reach this machine's loopback
         configuration.retries = False
         configuration.connection_pool_maxsize = 4
-        return cls(kubernetes_client.ApiClient(configuration))
+        return cls(kubernetes_client.ApiClient(configuration), records)
 
     def request(
         self,
@@ -153,9 +156,11 @@ class ApiServer:
                 response = self._send(method, path, query, body, content_type, accept, timeout_s)
                 data: bytes = response.data
             except HTTPError as error:
+                self.recording.unanswered(method, path, query, body, error)
                 if delay is None or not _may_pass(error):
                     raise self._unreachable(error) from error
             else:
+                self.recording.answered(method, path, query, body, response.status, data)
                 if response.status < 400:
                     return data
                 refused = ServerRefusedError.of(method, path, response.status, data)
@@ -175,10 +180,13 @@ class ApiServer:
         try:
             response = self._send("GET", path, query, None, "", "application/json", read_timeout_s)
         except HTTPError as error:
+            self.recording.unanswered("GET", path, query, None, error)
             raise self._unreachable(error) from error
         try:
             if response.status >= 400:
-                raise ServerRefusedError.of("GET", path, response.status, response.data)
+                refusal: bytes = response.data
+                self.recording.answered("GET", path, query, None, response.status, refusal)
+                raise ServerRefusedError.of("GET", path, response.status, refusal)
             yield _lines_of(response)
         finally:
             response.close()

@@ -71,6 +71,8 @@ def _changes(
     ):
         for line in lines:
             event = _event_of(line)
+            if event is not None:
+                api.recording.event(collection, query, event)
             if event is None or event.get("type") == "ERROR":
                 return
             if event.get("type") in {"ADDED", "MODIFIED"}:

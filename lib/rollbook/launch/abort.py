@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from rollbook import targets
+from rollbook.bundle.seal import seal_bundle, unseal
+from rollbook.bundle.signing import signer_of
 from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
 from rollbook.errors import EnvironmentFailedError, TargetHeldError
 from rollbook.evidence.folder import RunFolder
+from rollbook.evidence.journal import Journal
+from rollbook.evidence.recorder import Recorder
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import held_by_another
 from rollbook.phases.wayback import back_to_stable
@@ -25,8 +30,12 @@ def abort(target: str, service: Service, *, run: Path | None, force: bool) -> st
     """
     with ExitStack() as stack:
         folder = RunFolder.open(run) if run else _nowhere(stack)
-        world = targets.connect(target, service)
-        journal = folder.journal("abort", world.clock)
+        was_sealed = unseal(folder)
+        recorder = Recorder(folder, SystemClock(), "abort")
+        world = targets.connect(target, service, recorder)
+        journal = folder.journal("abort", world.clock, recorder)
+        if was_sealed:
+            stack.callback(_seal_again, folder, journal)
         context = PhaseContext(service, world, folder, journal, "abort")
         holder = held_by_another(context)
         if holder and not force:
@@ -45,6 +54,12 @@ def abort(target: str, service: Service, *, run: Path | None, force: bool) -> st
             )
     where = f"{service.namespace}/{service.rollout}"
     return f"{where}: aborted, all traffic is on stable" if did else f"{where}: nothing was rolling out"
+
+
+def _seal_again(folder: RunFolder, journal: Journal) -> None:
+    """A run that had ended is sealed once more, with the abort in its journal."""
+    journal.seal()
+    seal_bundle(folder, signer_of(os.environ))
 
 
 def _nowhere(stack: ExitStack) -> RunFolder:

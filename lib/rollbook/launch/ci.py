@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rollbook.evidence.folder import RunFolder
-from rollbook.launch import junit, markdown, summary
+from rollbook.launch import junit, markdown
+from rollbook.report.build import build
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub Actions shows on a job's page."""
@@ -18,10 +19,10 @@ def write(folder: RunFolder, environ: Mapping[str, str]) -> str:
     Returns a complaint about the job's page, empty when there is none: a page that cannot be written does not
     make a release worse. EnvironmentFailedError when the run's folder does not take the files.
     """
-    story = summary.read(folder)
-    page = markdown.render(story, link=_artefacts(environ))
+    model = build(folder)
+    page = markdown.render(model, link=_artefacts(environ))
     folder.write_text("summary.md", page)
-    folder.write_text("junit.xml", junit.render(story))
+    folder.write_text("junit.xml", junit.render(model))
     return add_to_job_page(page, environ)
 
 

@@ -1,46 +1,45 @@
-"""`junit.xml`: a test case for each phase and each gate, as CI servers read it. Record in, text out."""
+"""`junit.xml`: a test case for each phase and each gate, as CI servers read it. View model in, text out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 from xml.etree import ElementTree as ET
 
-from rollbook.launch.summary import Case, State, Story
+from rollbook.report.cases import Case, State
+from rollbook.report.model import ViewModel
 
 ELEMENTS = {State.FAILED: "failure", State.ERROR: "error", State.SKIPPED: "skipped"}
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML 1.0 document may hold, not even escaped."""
 
 
-def render(story: Story) -> str:
+def render(model: ViewModel) -> str:
     """The whole document. It has only what both the Jenkins and the Ant schema of JUnit files know."""
-    run, totals = story.run, story.totals
+    totals = model.totals
     root = ET.Element("testsuites")
     suite = ET.SubElement(
         root,
         "testsuite",
         {
-            "name": _clean(f"rollbook {run['id']}"),
+            "name": _clean(f"rollbook {model.run_id}"),
             "package": "rollbook",
             "id": "0",
             "hostname": "localhost",
-            "timestamp": _timestamp(run),
+            # In UTC; the Ant schema forbids to say so.
+            "timestamp": model.started[:19],
             "tests": str(totals.tests),
             "failures": str(totals.failures),
             "errors": str(totals.errors),
             "skipped": str(totals.skipped),
-            "time": _seconds(_total(story)),
+            "time": _seconds(_total(model)),
         },
     )
     properties = ET.SubElement(suite, "properties")
-    for name, value in _properties(story).items():
+    for name, value in _properties(model).items():
         ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
-    for case in story.cases:
+    for case in model.cases:
         _add(suite, case)
-    ET.SubElement(suite, "system-out").text = _clean(story.sentence)
+    ET.SubElement(suite, "system-out").text = _clean(model.outcome.sentence)
     ET.SubElement(suite, "system-err")
     ET.indent(root)
     body = ET.tostring(root, encoding="unicode", short_empty_elements=True)
@@ -62,32 +61,26 @@ def _add(suite: ET.Element, case: Case) -> None:
     ET.SubElement(made, ELEMENTS[case.state], told).text = _clean(case.details) or None
 
 
-def _properties(story: Story) -> dict[str, str]:
-    run = story.run
-    commit: Mapping[str, Any] = run.get("commit") or {}
-    known = {
-        "run": run["id"],
-        "target": run.get("target"),
-        "service": (run.get("service") or {}).get("name"),
-        "commit": commit.get("sha"),
-        "commit.dirty": {True: "true", False: "false"}.get(bool(commit["dirty"]))
-        if commit.get("dirty") is not None
-        else None,
-        "rollbook": run.get("rollbook"),
-        "exit_code": story.exit_code,
-        "journal": story.journal.state.value,
+def _properties(model: ViewModel) -> dict[str, str]:
+    dirty = model.commit_dirty
+    known: dict[str, object] = {
+        "run": model.run_id,
+        "target": model.target,
+        "service": model.service,
+        "commit": model.commit,
+        "commit.dirty": "" if dirty is None else str(dirty).lower(),
+        "rollbook": model.rollbook,
+        "exit_code": "" if model.outcome.exit_code is None else model.outcome.exit_code,
+        "journal": model.journal.state,
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    if model.coverage and model.coverage.computed:
+        known["requirements"] = len(model.coverage.requirements)
+        known |= {f"requirements.{one.name}": one.number for one in model.coverage.states}
+    return {name: str(value) for name, value in known.items() if str(value)}
 
 
-def _total(story: Story) -> float:
-    total = (story.run.get("timing") or {}).get("total_s")
-    return float(total) if total is not None else sum(case.seconds for case in story.cases)
-
-
-def _timestamp(run: Mapping[str, Any]) -> str:
-    """When the run began, in UTC; the Ant schema forbids to say so."""
-    return datetime.fromisoformat(str(run["started"])).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _total(model: ViewModel) -> float:
+    return model.total_s if model.total_s is not None else sum(case.seconds for case in model.cases)
 
 
 def _seconds(seconds: float) -> str:

@@ -1,15 +1,18 @@
-"""`summary.md`: how a run ended, for the page of a CI job. Record in, text out."""
+"""`summary.md`: how a run ended, for the page of a CI job. View model in, text out."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from rollbook.coverage.model import State
 from rollbook.errors import ExitCode
 from rollbook.evidence.seal import Seal
-from rollbook.launch.summary import GateResult, Story, attempts
+from rollbook.report.canary_view import CanaryView
+from rollbook.report.cases import GateView, PhaseView
+from rollbook.report.coverage_view import CoverageView
+from rollbook.report.model import ViewModel
 
 ARTEFACT = "reports"
 """Name under which a workflow keeps the folder of runs."""
@@ -28,29 +31,30 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
 BLOCK = re.compile(r"^(\d*)([-+=]|(?<=\d)[.)](?=\s|$))")
 
 
-def render(story: Story, *, artefact: str = ARTEFACT, link: str = "") -> str:
+def render(model: ViewModel, *, artefact: str = ARTEFACT, link: str = "") -> str:
     """The whole document. `artefact` is where the workflow keeps the report, `link` its address."""
-    run = story.run
-    words = "did not finish" if story.exit_code is None else WORDS.get(story.exit_code, "failed")
-    parts = [f"## rollbook: {words}", paragraph(story.sentence or "The run has no end on record.")]
-    refused = [gate for gate in story.gates if gate.passed is False]
+    code = model.outcome.exit_code
+    words = "did not finish" if code is None else WORDS.get(code, "failed")
+    parts = [f"## rollbook: {words}", paragraph(model.outcome.sentence or "The run has no end on record.")]
+    refused = [gate for gate in model.gates if gate.passed is False]
     if refused:
         parts += ["### Refused gates", _gates(refused)]
-    if story.journal.state is not Seal.SEALED:
-        parts.append(f"**{text(story.journal.sentence)}**")
-    parts.append(_phases(story.phases))
-    canaries = [phase for phase in run["phases"] if phase.get("users")]
+    if model.journal.state != Seal.SEALED:
+        parts.append(f"**{text(model.journal.sentence)}**")
+    parts.append(_phases(model.phases))
+    canaries = [view for view in model.canaries if view.versions]
     if canaries:
         parts += ["### Users", _users(canaries), _versions(canaries)]
-    totals = story.totals
-    passed = totals.tests - totals.failures - totals.errors - totals.skipped
+    totals = model.totals
     parts.append(
-        f"{passed} of {totals.tests} phases and gates passed, {totals.failures} refused, "
+        f"{totals.passed} of {totals.tests} phases and gates passed, {totals.failures} refused, "
         f"{totals.errors} failed, {totals.skipped} skipped."
     )
+    if model.coverage and model.coverage.computed:
+        parts.append(_coverage(model.coverage))
     place = f"[{text(artefact)}]({link})" if link else f"`{artefact}`"
-    parts.append(f"The whole story: {code(str(run['id']) + '/report.html')} in the artefact {place}.")
-    parts.append(_provenance(run))
+    parts.append(f"The whole story: {inline(f'{model.run_id}/report.html')} in the artefact {place}.")
+    parts.append(_provenance(model))
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,7 +74,7 @@ def paragraph(value: object) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}\\{found[2]}", text(value))
 
 
-def code(value: object) -> str:
+def inline(value: object) -> str:
     """A text of the record as inline code, on one line."""
     return "`" + " ".join(_visible(str(value)).replace("`", "'").replace("|", "¦").split()) + "`"
 
@@ -81,20 +85,20 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _gates(gates: Sequence[GateResult]) -> str:
+def _gates(gates: Sequence[GateView]) -> str:
     rows = [(gate.phase, gate.name, gate.expected, gate.got, gate.sentence) for gate in gates]
     return table(("phase", "gate", "expected", "found", "in words"), rows)
 
 
-def _phases(phases: Sequence[Mapping[str, Any]]) -> str:
+def _phases(phases: Sequence[PhaseView]) -> str:
     rows = [
         (
-            phase["name"],
-            phase.get("outcome") or "did not finish",
-            phase.get("verdict") or "",
-            _number(phase.get("seconds"), 1),
-            attempts(phase) if attempts(phase) > 1 else "",
-            phase.get("sentence") or "",
+            phase.name,
+            phase.outcome or "did not finish",
+            phase.verdict,
+            _number(phase.seconds, 1),
+            phase.attempts if phase.attempts > 1 else "",
+            phase.sentence,
         )
         for phase in phases
     ]
@@ -112,44 +116,51 @@ def _without(
     )
 
 
-def _users(canaries: Sequence[Mapping[str, Any]]) -> str:
+def _users(canaries: Sequence[CanaryView]) -> str:
     rows = [
         (
-            phase["name"],
-            phase.get("verdict") or "",
-            _number(phase["users"].get("sent")),
-            _number(phase["users"].get("failed")),
-            _number(phase.get("time_to_detect_s"), 1),
-            _number(phase.get("time_to_roll_back_s"), 1),
+            view.name,
+            view.verdict,
+            _number(view.sent),
+            _number(view.failed),
+            _number(view.times.detect_s if view.times else None, 1),
+            _number(view.times.roll_back_s if view.times else None, 1),
         )
-        for phase in canaries
+        for view in canaries
     ]
     header = ("canary", "verdict", "user requests", "failed", "s to detect", "s to roll back")
     return table(header, rows)
 
 
-def _versions(canaries: Sequence[Mapping[str, Any]]) -> str:
+def _versions(canaries: Sequence[CanaryView]) -> str:
     rows = [
         (
-            phase["name"],
-            version or "(the edge itself)",
-            _number(counts.get("sent")),
-            _number(counts.get("failed")),
-            ", ".join(f"{cause}: {count}" for cause, count in (counts.get("by_cause") or {}).items()),
+            view.name,
+            one.version or "(the edge itself)",
+            _number(one.sent),
+            _number(one.failed),
+            ", ".join(f"{cause}: {count}" for cause, count in one.by_cause),
         )
-        for phase in canaries
-        for version, counts in (phase["users"].get("by_version") or {}).items()
+        for view in canaries
+        for one in view.versions
     ]
     return table(("canary", "answered by", "requests", "failed", "causes"), rows)
 
 
-def _provenance(run: Mapping[str, Any]) -> str:
-    commit: Mapping[str, Any] = run.get("commit") or {}
-    told = [f"run {code(run['id'])}"]
-    if commit.get("sha"):
-        told.append(f"commit {code(commit['sha'])}" + (" with changes" if commit.get("dirty") else ""))
-    if run.get("target"):
-        told.append(f"target {code(run['target'])}")
+def _coverage(view: CoverageView) -> str:
+    others = ", ".join(
+        f"{one.number} {one.name}" for one in view.states if one.number and one.name != State.PROVED
+    )
+    told = f"{view.proved} of {len(view.requirements)} requirements proved"
+    return f"{told}; {others}." if others else f"{told}."
+
+
+def _provenance(model: ViewModel) -> str:
+    told = [f"run {inline(model.run_id)}"]
+    if model.commit:
+        told.append(f"commit {inline(model.commit)}" + (" with changes" if model.commit_dirty else ""))
+    if model.target:
+        told.append(f"target {inline(model.target)}")
     return ", ".join(told)
 
 

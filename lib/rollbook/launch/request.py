@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rollbook import targets
+from rollbook.coverage.keeping import project_requirements
 from rollbook.domain.service import Service
 from rollbook.errors import BadInputError
 from rollbook.notebook.parameters import MODELS, RunbookParameters, from_text, parse_set, validated
@@ -68,6 +69,7 @@ def check(request: Request, cwd: Path) -> Checked:
     path = service_file.find(request.service, cwd)
     service = service_file.load(path)
     project = path.resolve().parent
+    project_requirements(project)
     runbooks = runbooks_of(project)
     phases = tuple(_phase(one, settings[one.label], request, runbooks, str(path)) for one in chosen)
     for phase in phases:

@@ -11,6 +11,8 @@ from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
+from rollbook.evidence.recorder import Recorder
+from rollbook.evidence.resting import Resting
 from rollbook.launch.progress import Progress
 from rollbook.launch.request import Checked, Phase, Request, longest_s, runbooks_of
 from rollbook.notebook.parameters import MODELS, validated
@@ -48,13 +50,14 @@ def still_done(checked: Checked, folder: RunFolder, phase: Phase, progress: Prog
     if known is None or known.get("outcome") != "passed":
         return False
     clock = SystemClock()
-    journal = folder.journal(phase.name, clock)
+    recorder = Recorder(folder, clock, phase.name)
+    journal = folder.journal(phase.name, clock, recorder)
     try:
-        world = targets.connect(checked.request.target, checked.service)
+        world = targets.connect(checked.request.target, checked.service, recorder)
         found = drift(PhaseContext(checked.service, world, folder, journal, phase.name), known, phases)
     except EnvironmentFailedError as error:
         found = str(error)
-    data = {"holds": not found, "drift": found}
+    data = {"holds": not found, "drift": found, **Resting(recorder).since(0)}
     journal.append(Kind.OBSERVATION, "post-condition", data)
     progress.line(f"{phase.name}: " + (f"again: {found}" if found else "done, and it still holds"))
     return not found

@@ -8,12 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollbook import targets
+from rollbook import provenance, targets
+from rollbook.bundle.seal import unseal
+from rollbook.bundle.signing import signer_of
 from rollbook.clock import SystemClock
+from rollbook.closing import close
 from rollbook.errors import CancelledError, ExitCode, RollbookError
 from rollbook.evidence.folder import RunFolder, ensure_writable, new_run_id
 from rollbook.evidence.journal import Kind
+from rollbook.evidence.project import record_project
 from rollbook.evidence.record import RunRecord
+from rollbook.evidence.recorder import Recorder
+from rollbook.evidence.resting import EVIDENCE
 from rollbook.launch import ci, engine, resume
 from rollbook.launch.interruption import interruptible
 from rollbook.launch.progress import Progress
@@ -40,9 +46,11 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
     completed phase is skipped if its post-condition still holds in the world.
 
     Never raises for what a phase did: the exit code and the sentence tell. BadInputError when the run's
-    folder cannot be made, BuildFailedError when the target's parts cannot be built.
+    folder cannot be made or the key to sign with cannot be used, BuildFailedError when the target's parts
+    cannot be built.
     """
     clock, request = SystemClock(), checked.request
+    signer_of(os.environ)  # a bad key is told now, and not when everything is done
     ensure_writable(checked.out)
     if any(phase.runbook == "provision" for phase in checked.phases):
         # Minutes, the first time: shown here, where there is a terminal, rather than in a notebook's output.
@@ -60,26 +68,37 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
         }
         for phase in checked.phases
     ]
+    unseal(folder)  # nothing to do for a new one
     record.update(plan=plan, asked={"service": str(checked.service.source)}, ended=None, outcome=None)
     verb = "taking up run" if resumed else "run"
     progress.line(f"{verb} {folder.run_id}: {', '.join(phase.name for phase in checked.phases)}")
     code, sentence = ExitCode.OK, ""
     for warning in folder.scrubber.not_taken:
         progress.line(f"  {warning}", "yellow")
-    with interruptible() as interruption, Target(checked, folder, interruption) as target:
-        if resumed:
-            folder.journal("run", clock).append(Kind.RUN, "run resumed", {"id": folder.run_id})
-            code, sentence = target.clean_up()
-        for phase in checked.phases if code is ExitCode.OK else ():
-            if interruption.asked:
-                code, sentence = ExitCode.CANCELLED, f"interrupted before {phase.name}"
-                break
-            if resumed and resume.still_done(checked, folder, phase, progress):
-                continue
-            code, sentence = _phase(checked, folder, record, phase, progress, target)
-            if code is not ExitCode.OK:
-                break
+    with interruptible() as interruption:
+        # The target is given back before the record is sealed: that, too, is asked of the world.
+        with Target(checked, folder, interruption) as target:
+            if resumed:
+                _take_up(folder, clock, checked.project)
+                code, sentence = target.clean_up()
+            for phase in checked.phases if code is ExitCode.OK else ():
+                if interruption.asked:
+                    code, sentence = ExitCode.CANCELLED, f"interrupted before {phase.name}"
+                    break
+                if resumed and resume.still_done(checked, folder, phase, progress):
+                    continue
+                code, sentence = _phase(checked, folder, record, phase, progress, target)
+                if code is not ExitCode.OK:
+                    break
         return _end(folder, record, code, sentence, checked, progress)
+
+
+def _take_up(folder: RunFolder, clock: SystemClock, project: Path) -> None:
+    """Note that a run goes on, with what the project is made of now."""
+    recorder = Recorder(folder, clock, "run")
+    made_of = record_project(recorder, project, provenance.read_patterns(project))
+    data = {"id": folder.run_id, EVIDENCE: [made_of]}
+    folder.journal("run", clock, recorder).append(Kind.RUN, "run resumed", data)
 
 
 def _phase(
@@ -160,7 +179,6 @@ def _end(
 ) -> Result:
     """Seal the record and make the report."""
     from rollbook.launch.appendix import notebooks_to_html
-    from rollbook.report.page import write as write_report
 
     clock = SystemClock()
     ran = {phase["name"] for phase in folder.read_run()["phases"]}
@@ -185,19 +203,15 @@ def _end(
         journal = folder.journal("run", clock)
         journal.append(Kind.RUN, "run ended", {"exit_code": int(code), "sentence": sentence})
         journal.seal()
-        report: Path | None = None
-        try:
-            # Before the page, which lists every other file of the record.
-            complaint = ci.write(folder, os.environ)
-            report = write_report(folder, folder.report)
-        except RollbookError as error:
-            complaint = f"the report could not be made: {error}"
-            if code is ExitCode.OK:
-                code = error.exit_code
-                record.end(now, code, complaint)
-        if complaint:
+        closed = close(
+            folder,
+            checked.project,
+            also=lambda folder: ci.write(folder, os.environ),
+            failed=lambda worse, why: record.end(now, code or worse, sentence if code else why),
+        )
+        for complaint in closed.complaints:
             progress.line(f"  {complaint}", "red")
-    return Result(folder, code, sentence, report)
+    return Result(folder, code or closed.exit_code, sentence, closed.report)
 
 
 def _headline(folder: RunFolder) -> str:

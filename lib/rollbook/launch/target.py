@@ -11,6 +11,7 @@ from rollbook.clock import SystemClock
 from rollbook.errors import ExitCode, RollbookError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
+from rollbook.evidence.recorder import Recorder
 from rollbook.launch.interruption import Interruption
 from rollbook.launch.request import Checked, Phase
 from rollbook.phases.context import PhaseContext
@@ -77,8 +78,11 @@ class Target:
 
     def _context(self, phase: str) -> PhaseContext:
         checked = self._checked
-        world = targets.connect(checked.request.target, checked.service)
-        journal = self._folder.journal(phase, SystemClock())
+        clock = SystemClock()
+        recorder = Recorder(self._folder, clock, phase)
+        world = targets.connect(checked.request.target, checked.service, recorder)
+        journal = self._folder.journal(phase, clock, recorder)
+        self._stack.callback(recorder.close)
         return PhaseContext(checked.service, world, self._folder, journal, phase)
 
     def _lost(self, _holder: str) -> None:

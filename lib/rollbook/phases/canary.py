@@ -72,6 +72,8 @@ class CanaryOutcome:
     """What Argo said at the end."""
     declared_s: float
     """Seconds spent in pauses and waits that were asked for."""
+    evidence: tuple[str, ...] = ()
+    """Records of what the cluster was asked last, until the end was seen."""
 
 
 def plan(ctx: PhaseContext, *, version: str, fault: str) -> Planned:
@@ -178,6 +180,7 @@ class Canary:
             records=records,
             message=end.message,
             declared_s=round(end.paused_s + drained_s + 2 * self._timings.lead_s, 3),
+            evidence=end.evidence,
         )
 
     def _until_gone(

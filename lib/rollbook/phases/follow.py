@@ -13,6 +13,7 @@ from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
 from rollbook.errors import EnvironmentFailedError, RollbookError
 from rollbook.evidence.journal import Entry, Kind
+from rollbook.evidence.resting import EVIDENCE
 from rollbook.evidence.weights import STEPS_COMPLETE
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
@@ -34,6 +35,8 @@ class RolloutEnd:
     analysis: tuple[AnalysisRun, ...]
     message: str
     paused_s: float
+    evidence: tuple[str, ...] = ()
+    """Records of what was asked of the cluster last, until the end was seen."""
 
 
 class Follower:
@@ -53,6 +56,7 @@ class Follower:
         self._paused_s = 0.0
         self._pause_began: float | None = None
         self._canary_hash = ""
+        self._last_evidence: Mapping[str, Any] = {}
         self._aborted: datetime | None = None
         self._promoted: datetime | None = None
         self.decisions: list[Entry] = []
@@ -85,6 +89,7 @@ class Follower:
                     next_redraw = now + REDRAW_EVERY_S
                     redraw(self.last)
             step["verdict"] = verdict.value
+        evidence = tuple(step.get(EVIDENCE, ()))
         feed.close()
         runs = self._ended_runs(runs)
         self._pause(clock.monotonic(), ended=True)
@@ -98,6 +103,7 @@ class Follower:
             analysis=runs,
             message=self.last.message,
             paused_s=round(self._paused_s, 3),
+            evidence=evidence,
         )
 
     def _ended_runs(self, runs: tuple[AnalysisRun, ...]) -> tuple[AnalysisRun, ...]:
@@ -124,10 +130,10 @@ class Follower:
         """Take note of a status; the verdict when it is the end."""
         ctx, status = self._ctx, seen.status
         if status_data(status) != status_data(self.last):
-            ctx.journal.append(
-                Kind.OBSERVATION, "rollout", status_data(status), source="argo-rollouts", time=seen.at
-            )
+            data = {**status_data(status), **seen.evidence}
+            ctx.journal.append(Kind.OBSERVATION, "rollout", data, source="argo-rollouts", time=seen.at)
         self.last = status
+        self._last_evidence = seen.evidence
         if status.observed_generation < status.generation:
             return None
         if status.current_hash != self._stable_hash:
@@ -173,6 +179,7 @@ class Follower:
         self._pause_began = now if in_pause else None
 
     def _decision(self, name: str, data: Mapping[str, Any], time: datetime) -> None:
+        data = {**data, **self._last_evidence}
         self.decisions.append(
             self._ctx.journal.append(Kind.DECISION, name, data, source="argo-rollouts", time=time)
         )
@@ -195,6 +202,8 @@ class Seen:
     status: RolloutStatus
     at: datetime
     monotonic: float
+    evidence: Mapping[str, Any]
+    """The record that it was read from, as data of an entry."""
 
 
 class _Feed:
@@ -233,7 +242,8 @@ class _Feed:
         service, clock = self._ctx.service, self._ctx.world.clock
         watch = self._ctx.world.cluster.watch_rollout(service.namespace, service.rollout, timeout_s=timeout_s)
         for status in watch:
-            self._queue.put(Seen(status, clock.now(), clock.monotonic()))
+            asked = self._ctx.journal.last_asked()
+            self._queue.put(Seen(status, clock.now(), clock.monotonic(), asked))
             outage.over()
             if self._closed.is_set():
                 return

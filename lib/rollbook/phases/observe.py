@@ -46,14 +46,15 @@ class Watchkeeper:
         )
         for run in runs:
             self._archive(run)
-        for event in self._list_events():
+        events = self._list_events()
+        listed = self._ctx.journal.last_asked()
+        for event in events:
             key = (event.uid, event.reason, event.message)
             if event.uid in self._before or key in self._events:
                 continue
             self._events.add(key)
-            self._ctx.journal.append(
-                Kind.OBSERVATION, "event", asdict(event), source=event.reporter or "kubernetes"
-            )
+            data = {**asdict(event), **listed}
+            self._ctx.journal.append(Kind.OBSERVATION, "event", data, source=event.reporter or "kubernetes")
         return runs
 
     def _list_events(self) -> tuple[Any, ...]:
@@ -71,7 +72,12 @@ class Watchkeeper:
             self._ctx.journal.append(
                 Kind.DECISION,
                 "analysisrun",
-                {"name": run.name, "phase": run.phase, "message": run.message},
+                {
+                    "name": run.name,
+                    "phase": run.phase,
+                    "message": run.message,
+                    **self._ctx.journal.last_asked(),
+                },
                 source="argo-rollouts",
             )
 

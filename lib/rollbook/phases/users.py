@@ -10,6 +10,7 @@ from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import MetricResult
 from rollbook.errors import EnvironmentFailedError, GateRefusedError
 from rollbook.evidence.journal import Kind
+from rollbook.evidence.resting import EVIDENCE
 from rollbook.phases.canary import CanaryOutcome
 from rollbook.phases.context import PhaseContext
 
@@ -139,16 +140,25 @@ def gate(ctx: PhaseContext, outcome: CanaryOutcome, told: UserAccount, *, expect
         (
             "users",
             sent > 0 and share <= allowed,
-            f"at most {allowed:.2%} failed",
-            f"{failed} of {sent}",
-            f"{failed} of {sent} {whose} failed ({share:.2%}), {allowed:.2%} are allowed",
+            f"at most {allowed * 100:.3g} % failed",
+            f"{failed:,} of {sent:,}",
+            f"{failed:,} of {sent:,} {whose} failed ({share * 100:.3g} %); at most {allowed * 100:.3g} % may",
         ),
     )
+    evidence = {EVIDENCE: list(outcome.evidence)} if outcome.evidence else {}
+    log = ctx.folder.traffic_log(ctx.phase).relative_to(ctx.folder.path).as_posix()
     for name, passed, expected, got, told_in_words in rows:
         ctx.journal.append(
             Kind.GATE,
             name,
-            {"passed": passed, "expected": expected, "got": got, "sentence": told_in_words},
+            {
+                "passed": passed,
+                "expected": expected,
+                "got": got,
+                "sentence": told_in_words,
+                "files": [log],
+                **evidence,
+            },
         )
     refused = [words for _, passed, _, _, words in rows if not passed]
     if refused:

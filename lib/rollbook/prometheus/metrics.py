@@ -13,6 +13,7 @@ from urllib3.util.retry import Retry
 
 from rollbook.domain.release import Component
 from rollbook.errors import BadInputError, EnvironmentFailedError
+from rollbook.evidence.answers import Records
 from rollbook.ports import RuleGroup, ScrapeTarget, Series
 from rollbook.prometheus import answers
 
@@ -23,9 +24,13 @@ POINTS_A_QUERY = 10_000
 
 
 class PrometheusMetrics:
-    """Asks a Prometheus and its Alertmanager; the client library is imported at the first question."""
+    """Asks a Prometheus and its Alertmanager; the client library is imported at the first question.
 
-    def __init__(self, prometheus_url: str, alertmanager_url: str) -> None:
+    `records` keeps what they answer.
+    """
+
+    def __init__(self, prometheus_url: str, alertmanager_url: str, *, records: Records | None = None) -> None:
+        self._records = records
         self._prometheus_url = prometheus_url.rstrip("/")
         self._alertmanager_url = alertmanager_url.rstrip("/")
 
@@ -90,7 +95,11 @@ class PrometheusMetrics:
     def _session(self) -> Any:
         import requests
 
-        session = requests.Session()
+        from rollbook.prometheus.recording import RecordingSession
+
+        systems = {self._prometheus_url: "prometheus", self._alertmanager_url: "alertmanager"}
+        records = self._records
+        session = requests.Session() if records is None else RecordingSession(records, systems)
         # A proxy of the environment cannot reach this machine's loopback.
         session.trust_env = not _is_loopback(self._prometheus_url)
         for url in (self._prometheus_url, self._alertmanager_url):

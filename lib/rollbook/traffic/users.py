@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from rollbook.domain.traffic import RequestRecord, TrafficPlan
 from rollbook.errors import BadInputError, EnvironmentFailedError
+from rollbook.evidence.answers import Asked, Records
 from rollbook.evidence.requests import LogReader
 
 START_TIMEOUT_S = 30.0
@@ -27,7 +28,13 @@ MAX_RPS = 1000.0
 
 
 class UserTraffic:
-    """Sends users' requests from a process of its own."""
+    """Sends users' requests from a process of its own.
+
+    `records` keeps single requests (probes); those of user traffic are in its log.
+    """
+
+    def __init__(self, records: Records | None = None) -> None:
+        self._records = records
 
     @contextmanager
     def start(self, plan: TrafficPlan, log: Path) -> Iterator[UserTrafficRun]:
@@ -52,7 +59,20 @@ class UserTraffic:
 
         # A thread of its own: in a notebook this one has a running event loop already.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            return pool.submit(asyncio.run, send_one(plan)).result()
+            record = pool.submit(asyncio.run, send_one(plan)).result()
+        self._keep(plan, record)
+        return record
+
+    def _keep(self, plan: TrafficPlan, record: RequestRecord) -> None:
+        if self._records is None:
+            return
+        asked = Asked("edge", f"GET {plan.paths[0]}", {"url": plan.url, "host": plan.host})
+        answer = {"version": record.version, "pod": record.pod, "cause": record.cause.value}
+        good = not record.failed
+        # Who waits for a first good answer asks many times a second; failures that are alike are kept once.
+        more = {"latency_s": record.latency_s} if good else {}
+        status = str(record.status or record.cause.value)
+        self._records.record(asked, status, {**answer, **more}, always=good)
 
 
 class UserTrafficRun:
