@@ -1,7 +1,8 @@
-"""How a run is told to CI: one count for JSON, Markdown and JUnit, and no text that breaks them."""
+"""How a run is told to CI: one count for the page, JSON, Markdown and JUnit, and no text that breaks them."""
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -11,26 +12,19 @@ from typing import Any
 
 import mistune
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.report.runs import write_traffic
 
+from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.errors import ExitCode
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.record import RunRecord
-from rollbook.evidence.seal import Seal, SealState
 from rollbook.launch import ci, junit, markdown
-from rollbook.launch.summary import Story, read, summary, tell
+from rollbook.launch.summary import summary
+from rollbook.report import build, render
 
-SEALED = SealState(Seal.SEALED, "The journal is sealed after 9 entries.", 9, "0" * 64)
-USERS = {
-    "sent": 1160,
-    "failed": 11,
-    "by_version": {
-        "1.1.0": {"sent": 1102, "failed": 0, "by_cause": {}},
-        "1.2.0": {"sent": 58, "failed": 11, "by_cause": {"app-error": 11}},
-    },
-}
 HOSTILE = (
     "a | b `c` <script>alert(1)</script> ![x](http://evil.test/y) [l](http://evil.test) "
     "\x1b[31m ]]> & \u202e @all"
@@ -77,6 +71,32 @@ class Author:
         if code is not None:
             self.record.phase_ended(self.clock.now(), name, code, sentence)
 
+    def rolled_back(self, name: str) -> None:
+        """A canary that answered 58 of 1160 requests, 11 of them badly, and was aborted after 5.21 s."""
+        start = self.clock.now()
+        users = [
+            RequestRecord(start.timestamp() + second / 40, 0.0, 0.01, 200, Cause.OK, "1.1.0", "hello-a-1")
+            for second in range(1102)
+        ]
+        for number in range(58):
+            failed = number < 11
+            users.append(
+                RequestRecord(
+                    scheduled_s=start.timestamp() + number * 0.093199,
+                    sent_s=0.0,
+                    latency_s=0.0,
+                    status=500 if failed else 200,
+                    cause=Cause.APP_ERROR if failed else Cause.OK,
+                    version="1.2.0",
+                    pod="hello-b-1",
+                )
+            )
+        self.phase(name, verdict="rolled-back", canary={"version": "1.2.0"}, stable={"version": "1.1.0"})
+        write_traffic(self.folder, name, sorted(users, key=lambda one: one.scheduled_s))
+        aborted = start + timedelta(seconds=5.21)
+        journal = self.folder.journal(name, self.clock)
+        journal.append(Kind.DECISION, "aborted", {}, source="argo-rollouts", time=aborted)
+
     def gate(self, phase: str, name: str, passed: bool | None, sentence: str = "as it should be") -> None:
         data = {"passed": passed, "expected": "5 of 5", "got": "4 of 5", "sentence": sentence}
         self.folder.journal(phase, self.clock).append(Kind.GATE, name, data)
@@ -96,7 +116,7 @@ def passed(out: Path) -> RunFolder:
     author = Author(out, "deploy", "drill", "validate")
     author.phase("deploy")
     author.gate("deploy", "live traffic", True)
-    author.phase("drill", verdict="rolled-back", users=USERS, time_to_detect_s=5.21, time_to_roll_back_s=0.1)
+    author.rolled_back("drill")
     author.phase("validate")
     author.gate("validate", "traffic split", None, "nothing to compare")
     return author.end()
@@ -193,8 +213,8 @@ def rendered(page: str) -> str:
 def test_totals_are_the_same_everywhere(made: Made, tmp_path: Path) -> None:
     """JSON, JUnit's attributes, its elements and the Markdown agree on how many there are of each."""
     folder = made(tmp_path)
-    story = read(folder)
-    suite = suite_of(junit.render(story))
+    model = build(folder)
+    suite = suite_of(junit.render(model))
     cases = suite.findall("testcase")
     counted = (
         len(cases),
@@ -209,22 +229,25 @@ def test_totals_are_the_same_everywhere(made: Made, tmp_path: Path) -> None:
     assert (
         f"{tests - failures - errors - skipped} of {tests} phases and gates passed, {failures} refused, "
         f"{errors} failed, {skipped} skipped."
-    ) in markdown.render(story)
+    ) in markdown.render(model)
+    assert f"Of {tests} phases and gates, {tests - failures - errors - skipped} passed" in render(model) or (
+        not model.gates
+    )
 
 
 @each_run
 def test_junit_is_red_exactly_when_the_run_is(made: Made, tmp_path: Path) -> None:
     """A run that did not end with 0, or whose journal was changed, has a failure or an error."""
-    story = read(made(tmp_path))
-    good = story.exit_code == 0 and story.journal.state is Seal.SEALED
+    model = build(made(tmp_path))
+    good = model.outcome.exit_code == 0 and model.journal.state == "sealed"
 
-    assert good == (story.totals.failures + story.totals.errors == 0)
+    assert good == (model.totals.failures + model.totals.errors == 0)
 
 
 @each_run
 def test_junit_has_what_the_schemas_of_junit_know(made: Made, tmp_path: Path) -> None:
     """Elements in order, required attributes, and none that the Jenkins or the Ant schema does not have."""
-    suite = suite_of(junit.render(read(made(tmp_path))))
+    suite = suite_of(junit.render(build(made(tmp_path))))
     cases = suite.findall("testcase")
 
     wanted = {
@@ -253,7 +276,7 @@ def test_junit_has_what_the_schemas_of_junit_know(made: Made, tmp_path: Path) ->
 
 def test_junit_tells_why(tmp_path: Path) -> None:
     """A refused gate has its sentence, with what was expected and found; the run is named by its commit."""
-    suite = suite_of(junit.render(read(refused(tmp_path))))
+    suite = suite_of(junit.render(build(refused(tmp_path))))
     gate = suite.find("testcase[@name='gate scrape targets up']")
     assert gate is not None
     failure = gate.find("failure")
@@ -271,7 +294,7 @@ def test_junit_tells_why(tmp_path: Path) -> None:
 
 def test_the_page_begins_with_the_verdict(tmp_path: Path) -> None:
     """First how it ended, then refused gates with what was expected and found, then all phases."""
-    page = markdown.render(read(refused(tmp_path)))
+    page = markdown.render(build(refused(tmp_path)))
 
     assert page.startswith("## rollbook: refused by a gate\n\nvalidate: 1 of 2 gates refused\n\n### Refused")
     assert "| validate | scrape targets up | 5 of 5 | 4 of 5 | 4 of 5 scrape targets are up |" in page
@@ -281,7 +304,7 @@ def test_the_page_begins_with_the_verdict(tmp_path: Path) -> None:
 
 def test_the_page_counts_users(tmp_path: Path) -> None:
     """Requests and failures of each canary and version, and how fast a bad one was gone."""
-    page = markdown.render(read(passed(tmp_path)))
+    page = markdown.render(build(passed(tmp_path)))
 
     assert "| drill | rolled-back | 1,160 | 11 | 5.2 | 0.1 |" in page
     assert "| drill | 1.2.0 | 58 | 11 | app-error: 11 |" in page
@@ -289,7 +312,7 @@ def test_the_page_counts_users(tmp_path: Path) -> None:
 
 def test_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
     """Without an end on record the page says that it did not finish, and that the journal is not sealed."""
-    page = markdown.render(read(cut_off(tmp_path)))
+    page = markdown.render(build(cut_off(tmp_path)))
 
     assert page.startswith("## rollbook: did not finish\n")
     assert "**The journal is not sealed: what wrote it died, or still writes.**" in page
@@ -304,7 +327,7 @@ def test_attempts_are_told(tmp_path: Path) -> None:
 
     assert [2] == [phase["attempts"] for phase in told["phases"]]
     assert [True] == [gate["passed"] for gate in told["gates"]]
-    assert "| validate | passed |  | 2.0 | 2 | done |" in markdown.render(read(folder))
+    assert "| validate | passed |  | 2.0 | 2 | done |" in markdown.render(build(folder))
 
 
 def test_json_keeps_its_keys(tmp_path: Path) -> None:
@@ -331,7 +354,7 @@ def test_json_keeps_its_keys(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_shown_and_do_nothing(tmp_path: Path) -> None:
     """Markup of the record is text in the page: no script, link, picture, and no cell more than there is."""
-    page = markdown.render(read(with_hostile_texts(tmp_path)))
+    page = markdown.render(build(with_hostile_texts(tmp_path)))
     html = rendered(page)
 
     assert "&lt;script&gt;" in html
@@ -341,24 +364,18 @@ def test_hostile_texts_are_shown_and_do_nothing(tmp_path: Path) -> None:
     assert 2 == len(re.findall(r"<tr>\s*<td>validate</td>(?:\s*<td>[^\n]*</td>){4}\s*</tr>", html))
 
 
-def story_of(text: str) -> Story:
-    phase = {"name": "validate", "runbook": "validate", "outcome": "failed", "sentence": text, "started": "x"}
-    run = {
-        "id": "hello-1",
-        "started": "2026-03-05T09:30:00+00:00",
-        "phases": [phase],
-        "outcome": {"exit_code": 4, "sentence": text},
-    }
-    return tell(run, (), SEALED)
-
-
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(), max_size=80) | st.text(MARKUP, max_size=30))
-def test_no_text_breaks_the_files(text: str) -> None:
+def test_no_text_breaks_the_files(tmp_path: Path, text: str) -> None:
     """Whatever a cell or a cluster said, JUnit is XML and Markdown has its one row with five cells."""
-    story = story_of(text)
-    suite = suite_of(junit.render(story))
-    html = rendered(markdown.render(story))
+    phase = {"name": "validate", "runbook": "validate", "outcome": "failed", "sentence": text}
+    run = {"id": "hello-1", "phases": [phase], "outcome": {"exit_code": 4, "sentence": text}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    folder = RunFolder.open(tmp_path)
+    folder.journal("run", HandClock()).seal()
+    model = build(folder)
+    suite = suite_of(junit.render(model))
+    html = rendered(markdown.render(model))
 
     assert 1 == len(suite.findall("testcase"))
     assert 1 == html.count("<table>")

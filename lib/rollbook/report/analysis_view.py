@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from rollbook.domain.rollout import AnalysisRun, Measurement, MetricResult
 from rollbook.report import formats
-from rollbook.report.tables import Cell, Column, Table, numbers, text
+from rollbook.report.tables import Cell, Column, Ref, Table, capped, numbers, text
 
+MEASUREMENTS_LISTED = 240
+METRICS_LISTED = 40
 TONES = {"Successful": "good", "Failed": "bad", "Error": "bad", "Inconclusive": "warn"}
 
 
@@ -24,27 +26,52 @@ class RunView:
     measurements: Table
 
 
-def run_view(run: AnalysisRun, start_s: float) -> RunView:
+def run_view(run: AnalysisRun, start_s: float, sources: tuple[Ref, ...] = ()) -> RunView:
     """Lay out one AnalysisRun; times are seconds from `start_s` (seconds since the epoch)."""
+    measured = [
+        row
+        for _, row in sorted(
+            (
+                (str(one.finished_at or one.started_at or ""), _measurement_row(metric, one, start_s))
+                for metric in run.metrics
+                for one in metric.measurements
+            ),
+            key=lambda item: (item[0], item[1][1].text),
+        )
+    ]
+    rows, note = capped(measured, MEASUREMENTS_LISTED, "the AnalysisRun's file")
+    taken = sum(one.successful + one.failed + one.inconclusive + one.errors for one in run.metrics)
+    if taken > len(measured):
+        note = f"Argo Rollouts took {taken:,} and keeps the last ones of each metric. {note}".strip()
+    metrics = run.metrics[:METRICS_LISTED]
     return RunView(
         name=run.name,
         phase=run.phase if run.ended else f"last seen {run.phase or 'without a phase'}",
         tone=TONES.get(run.phase, "muted"),
-        message=run.message,
+        # Of a run that Argo ended because nothing more was to be measured, it says "Run Terminated".
+        message="" if run.phase == "Successful" else run.message,
         metrics=Table(
             f"Metrics of {run.name}",
             (
-                *text("Metric", "Phase", "Succeeds when", "Fails when"),
+                *text("Metric", "Phase"),
                 *numbers("Passed", "Failed", "Inconclusive", "Errors", "Failures allowed"),
             ),
-            tuple(_metric_row(metric) for metric in run.metrics),
+            tuple(_metric_row(metric) for metric in metrics),
+            sources=sources,
         ),
         queries=Table(
-            f"Queries of {run.name}",
-            text("Metric", "PromQL, as Argo Rollouts asked it"),
+            f"Conditions and queries of {run.name}",
+            text("Metric", "Succeeds when", "Fails when", "PromQL, as Argo Rollouts asked it"),
             tuple(
-                (Cell(metric.name), Cell(metric.query or formats.NONE, code=True)) for metric in run.metrics
+                (
+                    Cell(metric.name),
+                    Cell(metric.success_condition or formats.NONE, code=bool(metric.success_condition)),
+                    Cell(metric.failure_condition or formats.NONE, code=bool(metric.failure_condition)),
+                    Cell(metric.query or formats.NONE, code=True),
+                )
+                for metric in metrics
             ),
+            sources=sources,
         ),
         measurements=Table(
             f"Measurements of {run.name}",
@@ -54,17 +81,9 @@ def run_view(run: AnalysisRun, start_s: float) -> RunView:
                 Column("Value", numeric=True),
                 *text("Phase", "Message"),
             ),
-            tuple(
-                row
-                for _, row in sorted(
-                    (
-                        (str(one.finished_at or one.started_at or ""), _measurement_row(metric, one, start_s))
-                        for metric in run.metrics
-                        for one in metric.measurements
-                    ),
-                    key=lambda item: (item[0], item[1][1].text),
-                )
-            ),
+            rows,
+            note=note,
+            sources=sources,
         ),
     )
 
@@ -73,8 +92,6 @@ def _metric_row(metric: MetricResult) -> tuple[Cell, ...]:
     return (
         Cell(metric.name),
         Cell(metric.phase or formats.NONE, TONES.get(metric.phase, "muted")),
-        Cell(metric.success_condition or formats.NONE, code=bool(metric.success_condition)),
-        Cell(metric.failure_condition or formats.NONE, code=bool(metric.failure_condition)),
         Cell(formats.count(metric.successful)),
         Cell(formats.count(metric.failed), "bad" if metric.failed else ""),
         Cell(formats.count(metric.inconclusive), "warn" if metric.inconclusive else ""),

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from rollbook.report import formats
+from rollbook.report import formats, scales
 from rollbook.report.sheet import LEFT_PX, RIGHT_PX, Picture, Sheet, both_forms
 from rollbook.report.svg import BAD, CANARY, GOOD, GRID, MUTED, STABLE, SURFACE, WARN
 from rollbook.report.timeline import EDGE, Lane, Mark, Timeline
@@ -18,6 +17,9 @@ TONE_COLOURS = {"plain": MUTED, "good": GOOD, "bad": BAD}
 MEASURE_COLOURS = {"Successful": GOOD, "Failed": BAD, "Error": BAD}
 MEASURE_SHAPES = {"Successful": "o", "Failed": "X", "Error": "X"}
 ROW_PX = 26.0
+FAR = 4.0
+"""A bound so many times above the highest value would press the values onto the axis: it is told in words."""
+SECONDS = "seconds from the start of user traffic"
 LABEL_BOX = {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.0}
 """Behind a label, so that no line runs through it."""
 
@@ -48,13 +50,11 @@ def timeline_figure(timeline: Timeline, *, anchor: str, title: str, description:
                 _share_panel(sheet.panel(tall, "Failed share", "of each side's requests"), timeline)
             )
             panels.append(_p95_panel(sheet.panel(tall, "p95 latency", "over 5 seconds"), timeline))
-        for number, axes in enumerate(panels):
-            axes.set_xlim(0, timeline.length_s)
+        for axes in panels:
             _mark_moments(axes, timeline.marks, timeline.length_s)
-            if number + 1 < len(panels):
-                axes.tick_params(labelbottom=False, length=0)
+            scales.base_line(axes)
         _label_moments(panels[0], timeline.marks, timeline.length_s, sheet)
-        panels[-1].set_xlabel("seconds from the start of user traffic", fontsize=11)
+        scales.times(panels[-1], label=SECONDS, steps=5 if sheet.narrow else 9)
 
     return both_forms(draw, height, anchor=anchor, title=title, description=description)
 
@@ -64,18 +64,19 @@ def _weight_panel(axes: Axes, timeline: Timeline) -> Axes:
     if edges[-1] <= edges[-2]:
         edges[-1] = edges[-2] + 0.01
     values = [weight for _, weight in timeline.weights]
+    axes.set_xlim(0, timeline.length_s)
     axes.stairs(values, edges, fill=True, color=CANARY, alpha=0.18, linewidth=0)
     axes.stairs(values, edges, baseline=None, color=CANARY, linewidth=2.0)
     axes.set_ylim(0, 104)
-    axes.set_yticks([0, 50, 100], ["0 %", "50 %", "100 %"])
+    scales.values(axes, lambda value: f"{value:g} %", at=(0, 50, 100))
     return axes
 
 
 def _measure_panel(axes: Axes, timeline: Timeline, metrics: Sequence[str]) -> Axes:
-    axes.grid(visible=False)
+    axes.set_xlim(0, timeline.length_s)
     for row, metric in enumerate(metrics):
         y = len(metrics) - row - 0.72
-        axes.axhline(y, color=GRID, linewidth=1.0)
+        axes.axhline(y, color=GRID, linewidth=1.0, clip_on=False)
         axes.annotate(
             metric,
             (0, y),
@@ -101,7 +102,6 @@ def _measure_panel(axes: Axes, timeline: Timeline, metrics: Sequence[str]) -> Ax
                 zorder=5,
             )
     axes.set_ylim(0, len(metrics))
-    axes.set_yticks([])
     return axes
 
 
@@ -113,8 +113,9 @@ def _rate_panel(axes: Axes, timeline: Timeline) -> Axes:
         colour = SIDE_COLOURS[lane.side]
         axes.stairs(above, edges, baseline=below, fill=True, color=colour, alpha=0.75, linewidth=0)
         below = above
+    axes.set_xlim(0, timeline.length_s)
     axes.set_ylim(0, max(1.0, float(np.quantile(below, 0.98)) * 1.3))
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    scales.values(axes, lambda value: f"{value:g}", whole=True)
     return axes
 
 
@@ -129,9 +130,9 @@ def _share_panel(axes: Axes, timeline: Timeline) -> Axes:
         _line(axes, timeline, values, lane)
     allowed = None if timeline.availability is None else 1 - timeline.availability
     ceiling = max(top * 1.15, (allowed or 0.0) * 2, 0.02)
+    axes.set_xlim(0, timeline.length_s)
     axes.set_ylim(-ceiling * 0.02, min(ceiling, 1.04))
-    axes.yaxis.set_major_locator(MaxNLocator(3))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))
+    scales.values(axes, lambda value: f"{value * 100:g} %")
     if allowed is not None:
         _bound(axes, allowed, f"objective: at most {formats.bound(allowed)}", timeline.length_s)
     return axes
@@ -159,13 +160,18 @@ def _p95_panel(axes: Axes, timeline: Timeline) -> Axes:
             top = max(top, float(np.nanmax(values)))
         _line(axes, timeline, values, lane)
     bound = timeline.p95_bound_s
-    ceiling = max(top * 1.2, (bound or 0.0) * 1.25, 0.01)
+    near = bound is not None and bound <= top * FAR
+    ceiling = max(top * 1.3, (bound or 0.0) * 1.25 if near or not top else 0.0, 0.002)
+    axes.set_xlim(0, timeline.length_s)
     axes.set_ylim(0, ceiling)
-    axes.yaxis.set_major_locator(MaxNLocator(3))
     unit, factor = ("ms", 1000) if ceiling < 2 else ("s", 1)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * factor:g} {unit}"))
+    scales.values(axes, lambda value: f"{value * factor:g} {unit}")
     if bound is not None:
-        _bound(axes, bound, f"objective: at most {formats.seconds(bound)}", timeline.length_s)
+        told = f"objective: at most {formats.seconds(bound)}"
+        if bound <= ceiling:
+            _bound(axes, bound, told, timeline.length_s)
+        else:
+            _bound(axes, ceiling, f"{told}, above this scale", timeline.length_s, line=False)
     return axes
 
 
@@ -176,12 +182,13 @@ def _line(
     axes.plot(middle, values, color=SIDE_COLOURS[lane.side], zorder=4 if lane.side == "canary" else 3)
 
 
-def _bound(axes: Axes, value: float, label: str, length_s: float) -> None:
-    axes.axhline(value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
+def _bound(axes: Axes, value: float, label: str, length_s: float, *, line: bool = True) -> None:
+    if line:
+        axes.axhline(value, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2, clip_on=False)
     axes.annotate(
         label,
         (length_s, value),
-        (-2, 5),
+        (-2, 5 if line else -9),
         textcoords="offset points",
         ha="right",
         fontsize=10,
@@ -199,6 +206,7 @@ def _mark_moments(axes: Axes, marks: Sequence[Mark], length_s: float) -> None:
                 color=TONE_COLOURS[mark.tone],
                 linewidth=1.0 if mark.tone == "plain" else 1.6,
                 linestyle=(0, (2, 3)) if mark.tone == "plain" else "-",
+                clip_on=False,
                 zorder=2.5,
             )
 
@@ -245,8 +253,9 @@ def failures_figure(timeline: Timeline, *, anchor: str, description: str) -> Pic
             below = above
         axes.set_xlim(0, timeline.length_s)
         axes.set_ylim(0, max(1.0, float(below.max())) * 1.15)
-        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.set_xlabel("seconds from the start of user traffic", fontsize=11)
+        scales.values(axes, lambda value: f"{value:g}", whole=True)
+        scales.base_line(axes)
+        scales.times(axes, label=SECONDS, steps=5 if sheet.narrow else 9)
         _mark_moments(axes, timeline.marks, timeline.length_s)
 
     return both_forms(

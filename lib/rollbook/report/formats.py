@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 
@@ -58,6 +59,11 @@ def seconds(value: float | None) -> str:
     return f"{minutes}{NBSP}min" + (f"{NBSP}{rest}{NBSP}s" if rest else "")
 
 
+def at_once(value: float | None) -> str:
+    """A duration of which nothing may be left: `at once` instead of `0 ms`."""
+    return "at once" if value == 0 else seconds(value)
+
+
 def offset(value: float) -> str:
     """A time from a start: `+12.3 s`."""
     return f"{value:+.1f}{NBSP}s"
@@ -108,6 +114,13 @@ def clock_time(time: datetime | None) -> str:
 def date_time(time: datetime | None) -> str:
     """Date and time in UTC."""
     return NONE if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def plain(value: object) -> str:
+    """A value of the record as text: a text as it is, anything else as JSON."""
+    if value is None:
+        return NONE
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def short_digest(digest: str) -> str:

@@ -1,25 +1,34 @@
-"""The page as HTML: one file that needs nothing else, no script, no address outside."""
+"""The page as HTML, from the view model alone: one file that needs nothing else and runs no script."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup, escape
 
-from rollbook.bundle.load import load
+from rollbook.errors import BadInputError, EvidenceInvalidError
 from rollbook.evidence.folder import RunFolder, write_atomically
-from rollbook.report import formats
+from rollbook.report import embedding, formats
+from rollbook.report.build import build
 from rollbook.report.canary_view import CanaryView
+from rollbook.report.coverage_view import word
+from rollbook.report.figure_data import failures_data, moments_data, signals_data, timeline_data
 from rollbook.report.figures import failures_figure, timeline_figure
-from rollbook.report.headline import VERDICT_WORDS, why
-from rollbook.report.record_tables import signal_data, timeline_data
+from rollbook.report.headline import VERDICT_WORDS
+from rollbook.report.judge_figure import judge_figure
+from rollbook.report.model import ViewModel
+from rollbook.report.page_tables import OUTCOME_TONES, gate_table, phase_table
+from rollbook.report.places import address
 from rollbook.report.sheet import Picture
 from rollbook.report.signal_figure import signals_figure
+from rollbook.report.svg_compact import Styles
 from rollbook.report.tables import Table
-from rollbook.report.view import page_view
 
 
 @dataclass(frozen=True)
@@ -27,19 +36,16 @@ class _Figures:
     """The figures of one canary phase, each with its data; None where there is nothing to draw."""
 
     timeline: Picture | None
-    timeline_data: Table | None
+    timeline_data: tuple[Table, ...]
     failures: Picture | None
+    failures_data: Table | None
+    judge: Picture | None
     signals: Picture | None
     signals_data: Table | None
 
 
-def render(folder: RunFolder, *, base: str = "") -> str:
-    """The report of a run as HTML: the same bytes for the same folder.
-
-    `base` is put before links to files of the folder; it is empty when the page lies in the folder itself.
-    BadInputError and EvidenceInvalidError when `run.json` cannot be read.
-    """
-    page = page_view(load(folder), base)
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rollbook.report"),
         autoescape=True,
@@ -47,48 +53,144 @@ def render(folder: RunFolder, *, base: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(
-        page=page,
-        figures={view.anchor: _figures(view) for view in page.canaries},
-        why=why,
+    environment.filters.update(ticks=_ticks, breaks=_breaks)
+    environment.globals.update(
+        css=_css(environment),
         words=VERDICT_WORDS,
         formats=formats,
+        tones=OUTCOME_TONES,
+        word=word,
+        address=address,
+        element=embedding.ELEMENT,
     )
+    return environment
+
+
+def _css(environment: jinja2.Environment) -> Markup:
+    """The style sheets without what only their authors need."""
+    whole = "".join(environment.get_template(name).render() for name in ("page.css", "parts.css"))
+    plain = re.sub(r"/\*.*?\*/", "", whole, flags=re.DOTALL)
+    return Markup(re.sub(r"\s*([{};])\s*", r"\1", plain).replace("}", "}\n"))  # noqa: S704 - our own files
+
+
+def _ticks(text: str) -> Markup:
+    """A sentence with what stands in backticks in fixed width, as people write it in Markdown."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def _breaks(text: str) -> Markup:
+    """A reference of an image that breaks its line before the digest, if it must."""
+    return Markup(str(escape(text)).replace("@sha256:", "<wbr>@sha256:"))  # noqa: S704 - escaped before
+
+
+def render(model: ViewModel) -> str:
+    """The report as HTML: the same bytes for the same model."""
+    styles = Styles()
+    text = embedding.packed(embedding.to_json(model))
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=model,
+            phases=phase_table(model),
+            gates=gate_table(model),
+            figures={view.anchor: _figures(view, styles) for view in model.canaries},
+            styles=Markup(styles.css()),  # noqa: S704 - from matplotlib's own styles, no text of others
+            model_json=Markup(text),  # noqa: S704 - embedding.to_json escapes what HTML could mistake
+            model_sha256=embedding.digest(text),
+        )
+    )
+
+
+def render_folder(folder: RunFolder, *, base: str = "") -> str:
+    """The report of a run's folder. BadInputError and EvidenceInvalidError when `run.json` cannot be read."""
+    return render(build(folder, base=base))
 
 
 def write(folder: RunFolder, out: Path) -> Path:
     """Write the report to `out`, whole or not at all, and return it. EnvironmentFailedError if it cannot."""
     relative = Path(os.path.relpath(folder.path.resolve(), out.resolve().parent)).as_posix()
-    base = "" if relative == "." else quote(relative) + "/"
-    write_atomically(out, render(folder, base=base).encode())
+    base = "" if relative == "." else quote(os.fsencode(relative)) + "/"
+    write_atomically(out, render_folder(folder, base=base).encode())
     return out
 
 
-def _figures(view: CanaryView) -> _Figures:
-    timeline = view.timeline
-    start_s = timeline.start_s if timeline else 0.0
+def again(page: Path, out: Path | None) -> Path:
+    """Make a page again from the model in it, and write it to `out` if that is given; the page's path else.
+
+    BadInputError when `page` is no report or of a newer rollbook. EvidenceInvalidError when its model was
+    changed, or when the page is not what its model makes; `out` is written all the same in the latter case.
+    """
+    try:
+        before = page.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{page} cannot be read", why=error.strerror or str(error)) from error
+    made = render(embedding.from_page(before, page.name)).encode()
+    if out is not None:
+        write_atomically(out, made)
+    if made != before:
+        raise EvidenceInvalidError(
+            f"{page.name} is not the page that its view model makes",
+            why="it was changed after it was made, or another version of rollbook made it",
+            next_step=f"{out} is the page that the model makes."
+            if out
+            else "Add -o FILE to write the page that the model makes.",
+        )
+    return out or page
+
+
+def _figures(view: CanaryView, styles: Styles) -> _Figures:
+    timeline, signals, anchor = view.timeline, view.signals, view.anchor.replace("canary-", "c")
+
+    def styled(picture: Picture) -> Picture:
+        return replace(picture, wide=styles.collected(picture.wide), narrow=styles.collected(picture.narrow))
+
+    failed = timeline is not None and any(any(lane.failed) for lane in timeline.lanes)
     return _Figures(
-        timeline=timeline_figure(
-            timeline,
-            anchor=f"{view.anchor}-timeline",
-            title=f"Timeline of {view.phase.name}",
-            description=f"{why(view)} The same figures are in the table below the picture.",
+        timeline=styled(
+            timeline_figure(
+                timeline,
+                anchor=f"{anchor}t",
+                title=f"Timeline of {view.name}",
+                description=f"{view.why} The same figures are in the table below the picture.",
+            )
         )
         if timeline
         else None,
-        timeline_data=timeline_data(timeline) if timeline and timeline.lanes else None,
-        failures=failures_figure(
-            timeline,
-            anchor=f"{view.anchor}-failures",
-            description=f"{formats.counted(view.failed, 'request')} failed; a table below lists the moments.",
+        timeline_data=tuple(
+            table
+            for table in (timeline_data(timeline, view.sources), moments_data(timeline, view.sources))
+            if table.rows
         )
-        if timeline and view.failed
+        if timeline and timeline.lanes
+        else (),
+        failures=styled(
+            failures_figure(
+                timeline,
+                anchor=f"{anchor}f",
+                description=f"{formats.counted(view.failed, 'request')} failed; a table has the moments.",
+            )
+        )
+        if timeline and failed
         else None,
-        signals=signals_figure(
-            view.signals,
-            start_s,
-            anchor=f"{view.anchor}-signals",
-            description="Each signal of the service for stable and canary; the table below lists the values.",
-        ),
-        signals_data=signal_data(view.signals, start_s),
+        failures_data=failures_data(timeline, view.sources) if timeline and failed else None,
+        judge=styled(
+            judge_figure(
+                view.judge,
+                anchor=f"{anchor}j",
+                description="Each value that Argo Rollouts measured, with its verdict; tables have them.",
+            )
+        )
+        if view.judge
+        else None,
+        signals=styled(
+            signals_figure(
+                signals,
+                anchor=f"{anchor}s",
+                description="Each signal of the service, for stable and canary; a table has the values.",
+            )
+        )
+        if signals
+        else None,
+        signals_data=signals_data(signals) if signals else None,
     )

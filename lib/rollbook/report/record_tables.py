@@ -1,54 +1,28 @@
-"""Tables of the run as a whole: steps, gates, environment, parameters, files and where it came from."""
+"""Tables of the run as a whole: steps, waits, environment, parameters, and where it came from."""
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 from collections.abc import Sequence
-from urllib.parse import quote
 
-from rollbook.bundle.load import Evidence, SignalSeries
-from rollbook.bundle.run_record import RunRecord
+from rollbook.bundle.load import Evidence
+from rollbook.bundle.run_record import ComponentRecord, RunRecord
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.report import formats
-from rollbook.report.tables import Cell, Column, Table, numbers, text
-from rollbook.report.timeline import EDGE, Timeline
+from rollbook.report.places import Places
+from rollbook.report.tables import Cell, Column, Table, capped, numbers, text, without_empty_columns
+from rollbook.report.texts import short
 
-OUTCOME_TONES = {
-    "passed": "good",
-    "refused": "bad",
-    "failed": "bad",
-    "cancelled": "warn",
-    "skipped": "muted",
-}
-
-
-def phase_table(evidence: Evidence, base: str) -> Table | None:
-    """The phases with what became of them, and links to those executed notebooks that the record holds."""
-    run = evidence.run
-    if not run.phases:
-        return None
-    kept = {file.path for file in evidence.files}
-    return Table(
-        "Phases",
-        (*text("Phase", "Outcome"), Column("Time", numeric=True), *text("What it says", "Notebook")),
-        tuple(
-            (
-                Cell(phase.name),
-                Cell(phase.outcome or "not finished", OUTCOME_TONES.get(phase.outcome, "warn")),
-                Cell(formats.seconds(phase.seconds)),
-                Cell(phase.sentence or formats.NONE),
-                Cell("executed notebook", link=base + quote(phase.notebook_html))
-                if phase.notebook_html in kept
-                else Cell(formats.NONE),
-            )
-            for phase in run.phases
-        ),
-    )
+STEPS_LISTED = 300
+WAITS_LISTED = 100
+PARAMETERS_LISTED = 300
+COMPONENTS_LISTED = 100
+STANDS_IN = "stands in"
+"""So begins the remark of a part that is neither the real one nor an emulation of a service."""
+JOURNAL = "journal.jsonl"
 
 
-def step_table(entries: Sequence[Entry]) -> Table | None:
+def step_table(entries: Sequence[Entry], places: Places) -> Table | None:
     """Every step of the journal with its time; a step that was begun and never ended says so."""
     rows: list[tuple[Cell, ...]] = []
     begun: dict[tuple[str, str], int] = {}
@@ -57,22 +31,24 @@ def step_table(entries: Sequence[Entry]) -> Table | None:
             continue
         state = str(entry.data.get("state", ""))
         key = (entry.phase, entry.name)
+        names = (Cell(short(entry.phase)), Cell(short(entry.name)))
         if state == "started":
             begun[key] = len(rows)
-            cells = (Cell("not finished", "warn"), Cell(formats.NONE), Cell(""))
-            rows.append((Cell(entry.phase), Cell(entry.name), Cell(formats.clock_time(entry.time)), *cells))
+            end = (Cell("not finished", "warn"), Cell(formats.NONE), Cell(), Cell())
+            rows.append((*names, Cell(formats.clock_time(entry.time)), *end))
             continue
         took = entry.data.get("seconds")
         end = (
             Cell(state, "bad" if state == "failed" else "good"),
             Cell(formats.seconds(float(took)) if isinstance(took, int | float) else formats.NONE),
             Cell(str(entry.data.get("error", ""))),
+            Cell(refs=places.records(entry.data.get("evidence"))),
         )
         if key in begun:
             row = begun.pop(key)
             rows[row] = (*rows[row][:3], *end)
         else:
-            rows.append((Cell(entry.phase), Cell(entry.name), Cell(formats.NONE), *end))
+            rows.append((*names, Cell(formats.NONE), *end))
     if not rows:
         return None
     columns = (
@@ -80,66 +56,41 @@ def step_table(entries: Sequence[Entry]) -> Table | None:
         Column("Began (UTC)", numeric=True),
         *text("State"),
         Column("Time", numeric=True),
-        *text("Remark"),
+        *text("Remark", "Records"),
     )
-    if not any(row[5].text for row in rows):
-        columns, rows = columns[:5], [row[:5] for row in rows]
-    return Table("Steps", columns, tuple(rows))
+    listed, note = capped(rows, STEPS_LISTED, JOURNAL)
+    columns, listed = without_empty_columns(columns, listed)
+    return Table("Steps", columns, listed, note, places.file(JOURNAL))
 
 
-def wait_table(entries: Sequence[Entry]) -> Table | None:
+def wait_table(entries: Sequence[Entry], places: Places) -> Table | None:
     """Waits that were asked for."""
     waits = [entry for entry in entries if entry.kind is Kind.WAIT]
     if not waits:
         return None
-    return Table(
-        "Declared waits",
-        (*text("Phase", "Wait"), *numbers("From (UTC)", "Declared")),
-        tuple(
+    rows, note = capped(
+        [
             (
-                Cell(entry.phase),
-                Cell(entry.name),
+                Cell(short(entry.phase)),
+                Cell(short(entry.name)),
                 Cell(formats.clock_time(entry.time)),
-                Cell(formats.seconds(float(entry.data.get("declared_s") or 0.0))),
+                Cell(_declared(entry)),
             )
             for entry in waits
-        ),
+        ],
+        WAITS_LISTED,
+        JOURNAL,
     )
+    columns = (*text("Phase", "Wait"), *numbers("From (UTC)", "Declared"))
+    return Table("Declared waits", columns, rows, note, places.file(JOURNAL))
 
 
-def gate_table(entries: Sequence[Entry]) -> Table | None:
-    """Gates in the order in which they were asked."""
-    gates = [entry for entry in entries if entry.kind is Kind.GATE]
-    if not gates:
-        return None
-    return Table(
-        "Gates",
-        text("Gate", "Phase", "Verdict", "Expected", "Found"),
-        tuple(
-            (
-                Cell(entry.name),
-                Cell(entry.phase, "muted"),
-                _gate_verdict(entry.data.get("passed")),
-                Cell(_short_digests(_plain(entry.data.get("expected")))),
-                Cell(_short_digests(_plain(entry.data.get("sentence") or entry.data.get("got")))),
-            )
-            for entry in gates
-        ),
-    )
+def _declared(entry: Entry) -> str:
+    seconds = entry.data.get("declared_s")
+    return formats.seconds(float(seconds)) if isinstance(seconds, int | float) else formats.NONE
 
 
-def _short_digests(words: str) -> str:
-    """Digests cut to the twelve characters that people compare; the record has them whole."""
-    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", words)
-
-
-def _gate_verdict(passed: object) -> Cell:
-    if passed is None:
-        return Cell("not judged", "warn")
-    return Cell("passed", "good") if passed is True else Cell("refused", "bad")
-
-
-def component_table(run: RunRecord) -> Table | None:
+def component_table(run: RunRecord, places: Places) -> Table | None:
     """What the release ran on."""
     if not run.components:
         return None
@@ -148,36 +99,45 @@ def component_table(run: RunRecord) -> Table | None:
         False: Cell("not healthy", "bad"),
         None: Cell("not asked", "muted"),
     }
-    return Table(
-        "Components",
-        text("Component", "Version", "Health", "Real or emulated", "Remark"),
-        tuple(
+    rows, note = capped(
+        [
             (
-                Cell(part.name),
-                Cell(part.version or formats.NONE),
+                Cell(short(part.name)),
+                Cell(short(part.version) or formats.NONE),
                 health[part.healthy],
-                Cell("emulated", "warn") if part.emulated else Cell("real"),
+                _realness(part),
                 Cell(part.detail),
             )
             for part in run.components
-        ),
+        ],
+        COMPONENTS_LISTED,
+        "run.json",
     )
+    columns = text("Component", "Version", "Health", "Real or not", "Remark")
+    return Table("Components", columns, rows, note, places.file("run.json"))
 
 
-def parameter_table(run: RunRecord) -> Table | None:
+def _realness(part: ComponentRecord) -> Cell:
+    if part.emulated:
+        return Cell("emulated", "warn")
+    return Cell("stands in", "warn") if part.detail.startswith(STANDS_IN) else Cell("real")
+
+
+def parameter_table(run: RunRecord, places: Places) -> Table | None:
     """Parameters of each phase."""
-    rows = [
-        (Cell(phase.name), Cell(name), Cell(_plain(value), code=True))
+    found = [
+        (Cell(short(phase.name)), Cell(short(name)), Cell(formats.plain(value), code=True))
         for phase in run.phases
         for name, value in sorted(phase.parameters.items())
     ]
-    if not rows:
+    if not found:
         return None
-    return Table("Parameters", text("Phase", "Parameter", "Value"), tuple(rows))
+    rows, note = capped(found, PARAMETERS_LISTED, "run.json")
+    return Table("Parameters", text("Phase", "Parameter", "Value"), rows, note, places.file("run.json"))
 
 
-def provenance_table(evidence: Evidence) -> Table:
-    """Where the run came from."""
+def provenance_table(evidence: Evidence, digest: str, places: Places) -> Table:
+    """Where the run came from, and what it rests on. `digest` is the evidence's SHA-256, in hex."""
     run = evidence.run
     states = {True: " with uncommitted changes", False: "", None: ""}
     facts = (
@@ -191,16 +151,18 @@ def provenance_table(evidence: Evidence) -> Table:
             " / ".join(filter(None, (run.service.namespace, run.service.rollout))),
             False,
         ),
-        ("Began", formats.date_time(run.started), False),
-        ("Ended", formats.date_time(run.ended), False),
+        ("Began", formats.date_time(run.started) if run.started else "", False),
+        ("Ended", formats.date_time(run.ended) if run.ended else "", False),
         ("rollbook", run.rollbook, False),
         ("Python", run.python, False),
         ("Platform", run.platform, False),
         *(
-            (f"Image of {phase.name}", phase.release.reference or phase.release.digest, True)
+            (f"Image of {short(phase.name)}", phase.release.reference or phase.release.digest, True)
             for phase in run.phases
             if phase.release.reference or phase.release.digest
         ),
+        ("Journal", evidence.seal.sentence, False),
+        ("SHA-256 of the evidence", digest, True),
     )
     return Table(
         "Provenance",
@@ -209,65 +171,7 @@ def provenance_table(evidence: Evidence) -> Table:
             (Cell(name), Cell(value, code=code) if value else Cell("not recorded", "muted"))
             for name, value, code in facts
         ),
+        note="The digest is over every file of the evidence, as manifest.json lists them. This page is made "
+        "before the run is sealed, so it cannot say whether the seal is signed: `rollbook verify` does.",
+        sources=places.file("run.json"),
     )
-
-
-def file_table(evidence: Evidence) -> Table:
-    """The files that this page was made from."""
-    return Table(
-        "Files of the record",
-        (*text("File"), *numbers("Size"), *text("SHA-256")),
-        tuple(
-            (Cell(kept.path), Cell(formats.size(kept.size_bytes)), Cell(kept.sha256, code=True))
-            for kept in evidence.files
-        ),
-        note="The page itself is not listed: it would have to contain its own digest.",
-    )
-
-
-def timeline_data(timeline: Timeline) -> Table:
-    """The figures of the timeline figure."""
-    columns = [Column("Second", numeric=True), Column("Weight", numeric=True)]
-    for lane in timeline.lanes:
-        columns += numbers(f"{lane.side}: requests/s", f"{lane.side}: failed")
-        if lane.side != EDGE:
-            columns += numbers(f"{lane.side}: p95")
-    rows = []
-    for number, at in enumerate(timeline.bin_starts):
-        current = [value for since, value in timeline.weights if since <= at][-1]
-        row = [Cell(f"{at:.0f}"), Cell(formats.weight(current))]
-        for lane in timeline.lanes:
-            row += [Cell(formats.number(lane.rps[number], 3)), Cell(formats.count(lane.failed[number]))]
-            if lane.side != EDGE:
-                row.append(Cell(formats.seconds(lane.p95_s[number])))
-        rows.append(tuple(row))
-    return Table("Data of the timeline", tuple(columns), tuple(rows))
-
-
-def signal_data(series: Sequence[SignalSeries], start_s: float) -> Table | None:
-    """The figures of Prometheus' signals, one row a time."""
-    kept = [one for one in series if one.points]
-    times = sorted({time for one in kept for time, _ in one.points})
-    if not kept:
-        return None
-    values = [dict(one.points) for one in kept]
-    return Table(
-        "Data of the signals",
-        (Column("Second", numeric=True), *numbers(*(f"{one.signal}, {one.side}" for one in kept))),
-        tuple(
-            (
-                Cell(f"{time - start_s:.0f}"),
-                *(
-                    Cell(formats.in_unit(known.get(time), one.unit))
-                    for one, known in zip(kept, values, strict=True)
-                ),
-            )
-            for time in times
-        ),
-    )
-
-
-def _plain(value: object) -> str:
-    if value is None:
-        return formats.NONE
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from rollbook.report.svg import MUTED, TEXT, embed, new_figure, page_style
 
-WIDE_PX, NARROW_PX = 980.0, 380.0
+WIDE_PX, NARROW_PX = 980.0, 340.0
 LEFT_PX, RIGHT_PX, TITLE_PX, COLUMN_GAP_PX = 50.0, 6.0, 34.0, 30.0
 
 
@@ -65,6 +65,7 @@ class Sheet:
             ),
             facecolor="none",
         )
+        axes.set_axis_off()
         # The title begins where the tick labels begin, so that all titles stand in one line with the text.
         _above(axes, title, at=0, offset=-LEFT_PX, bold=True)
         if note and not self.narrow:
@@ -100,12 +101,14 @@ def both_forms(
 ) -> Picture:
     """Draw twice; `height` gives the pixels for the narrow form (True) and the wide one (False)."""
 
-    def form(width: float, narrow: bool) -> str:
-        tall = height(narrow)
-        with page_style():
-            sheet = Sheet(new_figure(width, tall), width, tall)
-            draw(sheet)
-            name = f"{anchor}-{'narrow' if narrow else 'wide'}"
-            return embed(sheet.figure, anchor=name, title=title, description=description)
+    def drawn(width: float, tall: float) -> Figure:
+        sheet = Sheet(new_figure(width, tall), width, tall)
+        draw(sheet)
+        return sheet.figure
 
-    return Picture(wide=form(WIDE_PX, False), narrow=form(NARROW_PX, True))
+    with page_style():
+        wide, narrow = drawn(WIDE_PX, height(False)), drawn(NARROW_PX, height(True))
+        return Picture(
+            wide=embed(wide, anchor=f"{anchor}w", title=title, description=description),
+            narrow=embed(narrow, anchor=f"{anchor}n", named=f"{anchor}w"),
+        )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from rollbook.report.svg_compact import compact
 
 # Stand-ins for the page's colours: matplotlib writes them out, and `embed` puts the CSS variables there, so
 # that one figure serves the light and the dark page. None of them is a colour that anyone sees.
@@ -44,14 +47,7 @@ def page_style() -> Iterator[None]:
         mpl.rc("svg", fonttype="none", hashsalt="rollbook")
         mpl.rc("text", color=TEXT, parse_math=False)
         mpl.rc("font", size=11.0)
-        mpl.rc("axes", edgecolor=GRID, labelcolor=MUTED, axisbelow=True, linewidth=1.0, grid=True)
-        mpl.rc("axes.grid", axis="y")
-        mpl.rc("axes.spines", top=False, right=False, left=False)
-        mpl.rc("grid", color=GRID, linewidth=1.0)
-        mpl.rc("xtick", color=GRID, labelcolor=MUTED)
-        mpl.rc("ytick", color=GRID, labelcolor=MUTED)
-        mpl.rc("xtick.major", size=4.0)
-        mpl.rc("ytick.major", size=0.0)
+        mpl.rc("axes", axisbelow=True)
         mpl.rc("lines", linewidth=2.0, solid_capstyle="round", solid_joinstyle="round")
         yield
 
@@ -61,37 +57,49 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
 
 
-def embed(figure: Figure, *, anchor: str, title: str, description: str) -> str:
-    """The figure as an `<svg>` element. `anchor` must be unique in the page; the texts are escaped here."""
+def embed(figure: Figure, *, anchor: str, title: str = "", description: str = "", named: str = "") -> str:
+    """The figure as an `<svg>` element. `anchor` must be unique in the page; the texts are escaped here.
+
+    `named` is the anchor of a figure that shows the same: its title and description are this one's too.
+    """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
+    with warnings.catch_warnings():
+        # The browser has the fonts, and the text stays text: what DejaVu lacks changes a width at most.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = re.sub(r"(<text[^>]*>)([^<]*)", _guarded, buffer.getvalue())
     svg = re.sub(r"\A.*?(?=<svg)", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace("xlink:href", "href")
-    svg = _own_ids(svg, anchor)
+    svg = compact(_own_ids(svg, anchor))
     svg = re.sub(r'font: (?:(\w+) )?([\d.]+)px [^;"]+', _page_font, svg)
     svg = re.sub(r"font-family: [^;\"]+; ?", "", svg)
     svg = re.sub("|".join(_VARIABLES), lambda found: _VARIABLES[found[0]], svg)
     svg = re.sub(r">\s+<", "><", svg).strip()
     viewbox = re.search(r'viewBox="[^"]+"', svg)
-    head = (
-        f'<svg role="img" aria-labelledby="{anchor}-title {anchor}-desc" '
-        f"{viewbox[0] if viewbox else ''}>"
-        f'<title id="{anchor}-title">{escape(title)}</title>'
-        f'<desc id="{anchor}-desc">{escape(description)}</desc>'
-    )
+    name = named or anchor
+    head = f'<svg role="img" aria-labelledby="{name}-title {name}-desc" {viewbox[0] if viewbox else ""}>'
+    if not named:
+        head += (
+            f'<title id="{anchor}-title">{escape(title)}</title>'
+            f'<desc id="{anchor}-desc">{escape(description)}</desc>'
+        )
     return re.sub(r"\A<svg[^>]*>", lambda _: head, svg)
 
 
+def _guarded(found: re.Match[str]) -> str:
+    """A label in which nothing looks like an attribute, a reference or a stand-in colour."""
+    signs = {'"': "&quot;", "(": "&#40;", "#": "&#35;"}
+    return found[1] + re.sub(r'["(#]', lambda sign: signs[sign[0]], found[2])
+
+
 def _own_ids(svg: str, anchor: str) -> str:
-    """Keep the ids that are referred to, under names of this figure's own; drop the rest."""
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
-    svg = re.sub(
-        r' id="([^"]+)"', lambda found: f' id="{anchor}-{found[1]}"' if found[1] in used else "", svg
-    )
-    return re.sub(r'(url\(#|href="#)', rf"\g<1>{anchor}-", svg)
+    """Keep the ids that are referred to, under short names of this figure's own; drop the rest."""
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    names = {name: f"{anchor}-{number}" for number, name in enumerate(used)}
+    svg = re.sub(r' id="([^"]+)"', lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", svg)
+    return re.sub(r'(url\(#|href="#)([^)"]+)', lambda found: f"{found[1]}{names[found[2]]}", svg)
 
 
 def _page_font(found: re.Match[str]) -> str:

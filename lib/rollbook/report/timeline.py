@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,9 +71,10 @@ class Timeline:
     availability: float | None
     p95_bound_s: float | None
 
-    def lane(self, side: str) -> Lane | None:
-        """The lane of a side, None when it had no request."""
-        return next((lane for lane in self.lanes if lane.side == side), None)
+
+def figure(value: float) -> float:
+    """A number as the page keeps it: six significant digits, which is more than any screen shows."""
+    return float(f"{value:.6g}")
 
 
 def side_of(record: RequestRecord, phase: PhaseRecord) -> str:
@@ -112,11 +113,11 @@ def build_timeline(
     changes = [(at - start, value) for at, value in weights if at > start]
     return Timeline(
         start_s=start,
-        length_s=length,
+        length_s=figure(length),
         bin_s=bin_s,
         bin_starts=tuple(float(at) for at in bins),
         lanes=_lanes(phase, traffic, start, length, bin_s, bins),
-        weights=((0.0, before[-1] if before else 0), *changes),
+        weights=((0.0, before[-1] if before else 0), *((figure(at), value) for at, value in changes)),
         marks=_marks(entries, start),
         measures=_measures(runs, start, length),
         availability=availability,
@@ -152,11 +153,11 @@ def _promoted(entries: Sequence[Entry]) -> bool:
 def _marks(entries: Sequence[Entry], start: float) -> tuple[Mark, ...]:
     marks = []
     for at, value in _weights(entries):
-        marks.append(Mark(at - start, weight_text(value), "plain"))
+        marks.append(Mark(figure(at - start), weight_text(value), "plain"))
     for entry in entries:
         if entry.kind is not Kind.DECISION:
             continue
-        at = entry.time.timestamp() - start
+        at = figure(entry.time.timestamp() - start)
         if entry.name == "promoted":
             marks.append(Mark(at, "promoted", "good"))
         elif entry.name == "aborted":
@@ -168,7 +169,7 @@ def _marks(entries: Sequence[Entry], start: float) -> tuple[Mark, ...]:
 
 def _measures(runs: Sequence[AnalysisRun], start: float, length: float) -> tuple[MeasureMark, ...]:
     found = [
-        MeasureMark(moment.timestamp() - start, metric.name, measurement.phase)
+        MeasureMark(figure(moment.timestamp() - start), metric.name, measurement.phase)
         for run in runs
         for metric in run.metrics
         for measurement in metric.measurements
@@ -208,15 +209,19 @@ def _lanes(
             Lane(
                 side=side,
                 version=versions[side],
-                rps=tuple(float(value) for value in sent / np.maximum(widths, 0.25)),
+                rps=_figures(sent / np.maximum(widths, 0.25)),
                 failed=tuple(int(value) for value in lost),
                 failed_share=tuple(
-                    float(bad / all_) if all_ else None for bad, all_ in zip(lost, sent, strict=True)
+                    figure(bad / all_) if all_ else None for bad, all_ in zip(lost, sent, strict=True)
                 ),
                 p95_s=() if side == EDGE else _p95(due[mine], latency[mine], bins + bin_s, bin_s),
             )
         )
     return tuple(lanes)
+
+
+def _figures(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(figure(value) for value in values)
 
 
 def _p95(
@@ -230,6 +235,6 @@ def _p95(
     first = np.searchsorted(due, ends - window)
     last = np.searchsorted(due, ends)
     return tuple(
-        float(np.quantile(latency[low:high], 0.95, method="inverted_cdf")) if alive else None
+        figure(np.quantile(latency[low:high], 0.95, method="inverted_cdf")) if alive else None
         for low, high, alive in zip(first, last, last > np.searchsorted(due, ends - bin_s), strict=True)
     )
