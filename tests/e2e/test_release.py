@@ -98,6 +98,32 @@ def test_the_report_needs_nothing_else(release: Finished, tmp_path: Path) -> Non
     assert re.sub(r'href="[^"]*"', "", page) == re.sub(r'href="[^"]*"', "", again.read_text())
 
 
+def test_the_record_verifies_and_the_page_gives_itself_again(release: Finished, tmp_path: Path) -> None:
+    """Every file is as it was sealed, and the page is the same to the byte, from the folder and from itself."""
+    page = release.folder / "report.html"
+    verified = json.loads(rollbook("verify", str(release.folder), "--json").out)
+    again = tmp_path / "again.html"
+
+    assert [] == verified["problems"]
+    assert verified["records"] > 100
+    assert 0 == rollbook("report", str(release.folder), "-o", str(again)).code
+    assert page.read_bytes() == again.read_bytes()
+    assert 0 == rollbook("report", "--from-html", str(page)).code
+
+
+def test_no_requirement_fails_by_the_evidence_of_a_release(release: Finished) -> None:
+    """What the run exercises is proved; nothing is failed, without data, or stale."""
+    coverage = json.loads((release.folder / "coverage.json").read_text())
+    bad = {
+        one["id"]: one["sentence"]
+        for one in coverage["requirements"]
+        if one["state"] in {"failed", "no-data", "stale"}
+    }
+
+    assert {} == bad
+    assert coverage["totals"]["states"]["proved"] > 100
+
+
 def test_the_world_is_as_the_record_says(release: Finished, sandbox: Sandbox) -> None:
     """After the run the Rollout is healthy on the promoted version, by the digest of the record."""
     run = json.loads((release.folder / "run.json").read_text())

@@ -69,7 +69,7 @@ def test_a_changed_model_is_refused(small: bytes, tmp_path: Path) -> None:
 
 def test_a_changed_page_is_told_and_made_again(page: bytes, tmp_path: Path) -> None:
     """A number changed beside the model is found, and the page that the model makes is written."""
-    path = written(tmp_path, page.replace(b"Requirements proved", b"Requirements solved", 1))
+    path = written(tmp_path, page.replace(b"proved of 8", b"proved of 7", 1))
     out = tmp_path / "again.html"
     with pytest.raises(EvidenceInvalidError, match="is not the page that its view model makes"):
         again(path, out)

@@ -28,15 +28,19 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Make a run's report again, from its folder alone, or from the data that a report carries."""
-        if (run_folder is None) == (from_html is None):
+        if from_html is not None and run_folder is not None:
             raise BadInputError(
-                "a report is made from a run's folder, or from a page",
-                next_step="Give the folder of a run, or --from-html PAGE.",
+                "a report is made from a run's folder or from a page, not from both",
+                next_step=f"Leave out {run_folder} or --from-html.",
             )
         if from_html is not None:
             _again(from_html, out)
         elif run_folder is not None:
             _of_folder(run_folder, out)
+        else:
+            raise BadInputError(
+                "Missing argument 'RUN'.", next_step="Give the folder of a run, or --from-html PAGE."
+            )
 
 
 def _again(page: Path, out: Path | None) -> None:

@@ -78,7 +78,9 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
         disclosures=run.disclosures[:DISCLOSURES_SHOWN],
         cost=cost_view(run, evidence.answers, places),
         parameters=record_tables.parameter_table(run, places),
-        provenance=record_tables.provenance_table(evidence, given.digest, places),
+        provenance=record_tables.provenance_table(
+            evidence, coverage.source if coverage else "", given.digest, places
+        ),
         logs=given.logs,
         # Last, for what is referred to above must be listed here.
         records=record_groups(evidence.answers, places, base),

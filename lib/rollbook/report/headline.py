@@ -102,9 +102,9 @@ def _coverage_tile(coverage: CoverageView | None) -> tuple[Tile, ...]:
     if coverage is None or not coverage.computed:
         return ()
     failed = sum(one.number for one in coverage.states if one.tone == "bad")
-    remark = f"of {formats.count(len(coverage.requirements))}; {formats.count(failed)} failed"
+    remark = f"proved of {formats.count(len(coverage.requirements))}; {formats.count(failed)} failed"
     value = formats.count(coverage.proved)
-    return (Tile("Requirements proved", value, remark, "bad" if failed else "", "coverage"),)
+    return (Tile("Requirements", value, remark, "bad" if failed else "", "coverage"),)
 
 
 def _title(run: RunRecord, canaries: Sequence[CanaryView]) -> tuple[str, str, str]:

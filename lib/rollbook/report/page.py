@@ -23,7 +23,7 @@ from rollbook.report.figures import failures_figure, timeline_figure
 from rollbook.report.headline import VERDICT_WORDS
 from rollbook.report.judge_figure import judge_figure
 from rollbook.report.model import ViewModel
-from rollbook.report.page_tables import OUTCOME_TONES, gate_table, phase_table
+from rollbook.report.page_tables import OUTCOME_TONES, gate_table, phase_table, short_digests
 from rollbook.report.places import address
 from rollbook.report.sheet import Picture
 from rollbook.report.signal_figure import signals_figure
@@ -53,7 +53,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ticks=_ticks, breaks=_breaks)
+    environment.filters.update(ticks=_ticks, breaks=_breaks, short_digests=short_digests)
     environment.globals.update(
         css=_css(environment),
         words=VERDICT_WORDS,

@@ -65,8 +65,8 @@ def gate_table(model: ViewModel) -> Table | None:
                 Cell(short(gate.name)),
                 Cell(short(gate.phase), "muted"),
                 _verdict(gate.passed),
-                Cell(_short_digests(gate.expected)),
-                Cell(_short_digests(gate.sentence or gate.got)),
+                Cell(short_digests(gate.expected)),
+                Cell(short_digests(gate.sentence or gate.got)),
                 Cell(formats.seconds(gate.seconds) if gate.seconds else ""),
                 Cell(refs=gate.refs),
             )
@@ -85,9 +85,9 @@ def gate_table(model: ViewModel) -> Table | None:
     )
 
 
-def _short_digests(words: str) -> str:
+def short_digests(words: str) -> str:
     """Digests cut to the twelve characters that people compare; the record has them whole."""
-    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", words)
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", words)
 
 
 def _verdict(passed: bool | None) -> Cell:

@@ -136,8 +136,11 @@ def parameter_table(run: RunRecord, places: Places) -> Table | None:
     return Table("Parameters", text("Phase", "Parameter", "Value"), rows, note, places.file("run.json"))
 
 
-def provenance_table(evidence: Evidence, digest: str, places: Places) -> Table:
-    """Where the run came from, and what it rests on. `digest` is the evidence's SHA-256, in hex."""
+def provenance_table(evidence: Evidence, requirements: str, digest: str, places: Places) -> Table:
+    """Where the run came from, and what it rests on.
+
+    `requirements` is where the requirements are from, empty without any; `digest` the evidence's SHA-256.
+    """
     run = evidence.run
     states = {True: " with uncommitted changes", False: "", None: ""}
     facts = (
@@ -161,6 +164,7 @@ def provenance_table(evidence: Evidence, digest: str, places: Places) -> Table:
             for phase in run.phases
             if phase.release.reference or phase.release.digest
         ),
+        *([("Requirements", requirements, False)] if requirements else []),
         ("Journal", evidence.seal.sentence, False),
         ("SHA-256 of the evidence", digest, True),
     )

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 _TAG = re.compile(r"<(/?)g\b([^>]*?)(/?)>")
 _TOKEN = re.compile(r"([A-Za-z])|(-?\d+(?:\.\d+)?(?:e-?\d+)?)")
+_LINE = re.compile(r'<path d="(M[^"CQz]*)"((?: clip-path="[^"]*")? style="fill: none; [^"]*")/>')
 _NUMBER = re.compile(r"-?\d+\.\d+")
 
 
@@ -19,7 +20,24 @@ def compact(svg: str) -> str:
     svg = re.sub(r'<path d="[^"]*"(?: clip-path="[^"]*")? style="fill: none"/>', "", svg)
     svg = re.sub(r' d="([^"]*)"', lambda found: f' d="{_path(found[1])}"', svg)
     svg = re.sub(r' (x|y)="([^"]*)"', lambda found: f' {found[1]}="{_NUMBER.sub(_tenths, found[2])}"', svg)
-    return _without_idle_groups(svg)
+    return _joined(_without_idle_groups(svg))
+
+
+def _joined(svg: str) -> str:
+    """Lines that follow each other and look alike, such as those of a grid, as one path."""
+    kept: list[str] = []
+    looks, path = "", ""
+    position = 0
+    for found in _LINE.finditer(svg):
+        between = svg[position : found.start()].strip()
+        position = found.end()
+        if path and not between and found[2] == looks:
+            path += found[1]
+            continue
+        kept += [f'<path d="{path}"{looks}/>' if path else "", between]
+        path, looks = found[1], found[2]
+    kept += [f'<path d="{path}"{looks}/>' if path else "", svg[position:]]
+    return "".join(kept)
 
 
 def _tenths(found: re.Match[str]) -> str:
@@ -56,8 +74,8 @@ def _moves(tokens: list[tuple[str, str]]) -> Iterator[str]:
 
 def _strokes(tokens: list[tuple[str, str]]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """Each stroke's points in tenths, and each closing `z`."""
-    letter, points, pending = "", [], 0
-    waits = False
+    points: list[tuple[int, int]] = []
+    letter, pending, waits = "", 0, False
     for name, number in tokens:
         if name:
             if points and name in "Mz":
