@@ -38,6 +38,10 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "PYTHONPATH": str(folder),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
+        # As in the sandbox: these two listen on all addresses, and k3s in Docker is not what is tested.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{work / 'no-docker.sock'}",
     }
     with (work / "log").open("wb") as log:
         process = subprocess.Popen(

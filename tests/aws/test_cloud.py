@@ -185,3 +185,37 @@ def test_a_real_registry_that_loses_a_layer_is_an_error(tmp_path: Path) -> None:
 def test_repository_name(repository: str, name: str) -> None:
     """A URI is as good as a name."""
     assert name == repository_name(repository)
+
+
+def known_repository(mutability: str, scan: bool) -> dict[str, list[dict[str, object]]]:
+    """DescribeRepositories' answer for one repository."""
+    found = {
+        "repositoryName": "hello",
+        "repositoryUri": "1.dkr.ecr.eu-central-1.amazonaws.com/hello",
+        "imageTagMutability": mutability,
+        "imageScanningConfiguration": {"scanOnPush": scan},
+    }
+    return {"repositories": [found]}
+
+
+def test_a_repository_that_is_right_is_left_alone() -> None:
+    """No call that changes it is made: a role that deploys may not."""
+    client = boto3.client("ecr", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        stub.add_response("describe_repositories", known_repository("IMMUTABLE", True))
+        uri = Registry(client, emulated=False).ensure("hello")
+        stub.assert_no_pending_responses()
+    assert "1.dkr.ecr.eu-central-1.amazonaws.com/hello" == uri
+
+
+def test_a_repository_that_is_not_right_is_mended() -> None:
+    """Tags become immutable, and images are scanned when they are pushed."""
+    client = boto3.client("ecr", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        stub.add_response("describe_repositories", known_repository("MUTABLE", False))
+        wanted = {"repositoryName": "hello"}
+        stub.add_response("put_image_tag_mutability", {}, {**wanted, "imageTagMutability": "IMMUTABLE"})
+        scan = {"imageScanningConfiguration": {"scanOnPush": True}}
+        stub.add_response("put_image_scanning_configuration", {}, {**wanted, **scan})
+        Registry(client, emulated=False).ensure("hello")
+        stub.assert_no_pending_responses()

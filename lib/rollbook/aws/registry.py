@@ -16,7 +16,7 @@ from rollbook.errors import BadInputError, EnvironmentFailedError, NotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
-    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef, RepositoryTypeDef
 
 BATCH = 100
 """Digests a BatchCheckLayerAvailability takes."""
@@ -35,15 +35,20 @@ class Registry:
         self._emulated = emulated
 
     def ensure(self, name: str) -> str:
-        """Make the repository if it is missing, with immutable tags and a scan on push; its URI."""
-        uri = self._uri(name)
-        if uri is not None:
+        """Make the repository if it is missing, with immutable tags and a scan on push; its URI.
+
+        One that is as it should be is left alone: a role that deploys may not change repositories.
+        """
+        known = self._describe(name)
+        if known is not None:
             with translated(f"set up the ECR repository {name}"):
-                self._client.put_image_tag_mutability(repositoryName=name, imageTagMutability="IMMUTABLE")
-                self._client.put_image_scanning_configuration(
-                    repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
-                )
-            return uri
+                if known.get("imageTagMutability") != "IMMUTABLE":
+                    self._client.put_image_tag_mutability(repositoryName=name, imageTagMutability="IMMUTABLE")
+                if not known.get("imageScanningConfiguration", {}).get("scanOnPush"):
+                    self._client.put_image_scanning_configuration(
+                        repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
+                    )
+            return known["repositoryUri"]
         with translated(f"create the ECR repository {name}"):
             made = self._client.create_repository(
                 repositoryName=name,
@@ -181,12 +186,16 @@ class Registry:
                 return
 
     def _uri(self, name: str) -> str | None:
+        known = self._describe(name)
+        return known["repositoryUri"] if known is not None else None
+
+    def _describe(self, name: str) -> RepositoryTypeDef | None:
         with translated(f"look for the ECR repository {name}"):
             try:
                 found = self._client.describe_repositories(repositoryNames=[name])
             except self._client.exceptions.RepositoryNotFoundException:
                 return None
-        return found["repositories"][0]["repositoryUri"]
+        return found["repositories"][0]
 
     def _find(self, name: str, image: ImageIdentifierTypeDef) -> str | None:
         with translated(f"look for an image in the ECR repository {name}"):
