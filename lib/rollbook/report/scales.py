@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from rollbook.report.svg import GRID, MUTED
@@ -28,12 +29,11 @@ def values(
     About as many as `steps`, at whole numbers if `whole`, or at the given values.
     """
     low, high = axes.get_ylim()
-    left, right = axes.get_xlim()
     wide = axes.get_position().width * axes.figure.bbox.width
     tall = axes.get_position().height * axes.figure.bbox.height
     found = MaxNLocator(steps, integer=whole).tick_values(low, high) if at is None else at
     kept = [float(value) for value in found if low <= value <= high]
-    axes.hlines(kept, left, right, color=GRID, linewidth=1.0, zorder=0.5, clip_on=False)
+    _lines(axes, kept, zorder=0.5)
     for value in kept:
         axes.text(
             -3.5 / wide,
@@ -78,5 +78,11 @@ def times(axes: Axes, *, unit: str = "", label: str = "", steps: int = 9) -> Non
 
 def base_line(axes: Axes) -> None:
     """The line that a panel stands on."""
+    _lines(axes, [axes.get_ylim()[0]], zorder=2.2)
+
+
+def _lines(axes: Axes, at: Sequence[float], *, zorder: float) -> None:
     left, right = axes.get_xlim()
-    axes.hlines(axes.get_ylim()[0], left, right, color=GRID, linewidth=1.0, zorder=2.2, clip_on=False)
+    segments = [[(left, value), (right, value)] for value in at]
+    lines = LineCollection(segments, colors=GRID, linewidths=1.0, zorder=zorder, clip_on=False)
+    axes.add_collection(lines, autolim=False)

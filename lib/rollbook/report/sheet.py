@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rollbook.report.bare_axes import BareAxes
 from rollbook.report.svg import MUTED, TEXT, embed, new_figure, page_style
 
 WIDE_PX, NARROW_PX = 980.0, 340.0
@@ -56,7 +57,8 @@ class Sheet:
         width = (full - gap * (columns - 1)) / columns
         left = LEFT_PX + column * (width + gap)
         top = self.filled + TITLE_PX
-        axes = self.figure.add_axes(
+        axes = BareAxes(
+            self.figure,
             (
                 left / self.width,
                 1 - (top + height) / self.height,
@@ -65,6 +67,7 @@ class Sheet:
             ),
             facecolor="none",
         )
+        self.figure.add_axes(axes)
         axes.set_axis_off()
         # The title begins where the tick labels begin, so that all titles stand in one line with the text.
         _above(axes, title, at=0, offset=-LEFT_PX, bold=True)

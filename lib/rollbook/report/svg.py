@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from html import escape
 
 import matplotlib as mpl
+from matplotlib import rcsetup
 from matplotlib.figure import Figure
 
 from rollbook.report.svg_compact import compact
@@ -47,7 +48,7 @@ def page_style() -> Iterator[None]:
         mpl.rc("svg", fonttype="none", hashsalt="rollbook")
         mpl.rc("text", color=TEXT, parse_math=False)
         mpl.rc("font", size=11.0)
-        mpl.rc("axes", axisbelow=True)
+        mpl.rc("axes", axisbelow=True, prop_cycle=rcsetup.cycler(color=[TEXT]))
         mpl.rc("lines", linewidth=2.0, solid_capstyle="round", solid_joinstyle="round")
         yield
 
