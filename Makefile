@@ -3,6 +3,7 @@
 # make chaos  every death at every phase of a run, on the real sandbox: half an hour
 # make lab    the runbooks in JupyterLab, against a sandbox that is up
 # make docs   what is generated of requirements, parameters and Terraform; make diagrams: the pictures
+# make sample a recorded run for reports/sample, and docs/rtm.md from it
 # make check  lint, types, layers
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test chaos check lab docs diagrams notebooks lock clean
+.PHONY: run test chaos check lab docs sample diagrams notebooks lock clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -39,6 +40,17 @@ docs: $(STAMP)
 	$(BIN)/python -m rollbook.coverage.requirements_document docs
 	$(BIN)/python -m rollbook.coverage.schema_document > docs/coverage.schema.json
 	$(BIN)/python -m tests.terraform.reference
+
+# The recorded run of reports/sample, on a fresh sandbox, and the matrix of its coverage. Commit before: a run knows
+# the files that git tracks, and its evidence is stale where they are changed afterwards.
+sample: $(STAMP)
+	$(BIN)/rollbook sandbox down
+	rm -rf build/sample
+	$(BIN)/rollbook run --out build/sample
+	rm -rf reports/sample
+	mv build/sample/*/ reports/sample
+	$(BIN)/rollbook verify reports/sample
+	$(BIN)/rollbook coverage reports/sample --rtm > docs/rtm.md
 
 # The pictures need a Chromium; see docs/diagrams/README.md.
 diagrams: $(STAMP)

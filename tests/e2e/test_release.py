@@ -87,7 +87,7 @@ def test_the_record_is_whole(release: Finished) -> None:
 
 
 def test_the_report_needs_nothing_else(release: Finished, tmp_path: Path) -> None:
-    """One file without an outside address; made again from a copy of the folder, it is the same to the byte."""
+    """One file without an outside address; made again from a copy of the folder, no byte differs."""
     page = (release.folder / "report.html").read_text()
     copied = shutil.copytree(release.folder, tmp_path / release.folder.name)
 
@@ -100,7 +100,7 @@ def test_the_report_needs_nothing_else(release: Finished, tmp_path: Path) -> Non
 
 
 def test_the_record_verifies_and_the_page_gives_itself_again(release: Finished) -> None:
-    """Every file is as it was sealed, and the page is the same to the byte when it is made from its own data."""
+    """Every file is as it was sealed, and the page made again from its own data is the same."""
     verified = json.loads(rollbook("verify", str(release.folder), "--json").out)
     again = rollbook("report", "--from-html", str(release.folder / "report.html"))
 
