@@ -176,15 +176,8 @@ CASES = (
 )
 REPRESENTATIVES = {
     ("sigterm", "deploy"),
-    ("sigint", "validate"),
-    ("kernel-killed", "provision"),
-    ("kernel-starved", "deploy"),
     ("launcher-killed", "canary"),
-    ("launcher-killed-abort", "drill"),
-    ("rebooted", "deploy"),
     ("apiserver-killed", "drill"),
-    ("prometheus-gone", "drill"),
-    ("aws-throttles", "canary"),
     ("disk-full", "drill"),
 }
 
