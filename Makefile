@@ -4,6 +4,7 @@
 # make lab    the runbooks in JupyterLab, against a sandbox that is up
 # make docs   what is generated of requirements, parameters and Terraform; make diagrams: the pictures
 # make sample a recorded run for reports/sample, and docs/rtm.md from it
+# make ci-local  the steps of the workflows, on this machine
 # make check  lint, types, layers
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test chaos check lab docs sample diagrams notebooks lock clean
+.PHONY: run test chaos check lab docs sample diagrams ci-local notebooks lock clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -72,6 +73,10 @@ $(STAMP): requirements.lock pyproject.toml
 lock: $(STAMP)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --quiet --custom-compile-command "make lock" -o requirements.lock
+
+# The workflows' steps, read from their YAML, against the sandbox and the emulator: make ci-local ARGS="infra"
+ci-local: $(STAMP)
+	$(BIN)/python -m ci.local $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from rollbook.sandbox.recipe import PATCHES, recipe
 from rollbook.settings.plan_file import Plan
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".ci", ".github", "app", "docs", "k8s", "lib", "monitoring", "runbooks", "tests")
+FOLDERS = (".ci", ".github", "app", "ci", "docs", "k8s", "lib", "monitoring", "runbooks", "tests")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "reports" / "README.md"])
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 SECTIONS = ["Context", "Decision", "Alternatives", "Consequences"]
@@ -105,8 +105,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 @each_document
 def test_make_targets_are_in_the_makefile(document: Path) -> None:
     """Each `make NAME` that a document tells people to type is a target."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {target for text in code(document) for target in re.findall(r"(?:^|\s)make ([a-z]+)", text)}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for text in code(document) for target in re.findall(r"(?:^|\s)make ([a-z-]+)", text)}
 
     assert set() == named - targets
 
