@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -165,9 +165,34 @@ def params(
 
 @app.command(epilog="Example: rollbook doctor --json")
 def doctor(
+    target: Annotated[
+        Literal["sandbox", "aws"], typer.Option(help="What to check: this machine, or an AWS account.")
+    ] = "sandbox",
+    region: Annotated[str | None, typer.Option(help="AWS region; default: the profile's.")] = None,
+    profile: Annotated[str | None, typer.Option(help="AWS profile.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="An AWS emulator on this machine.")] = None,
+    service: Annotated[
+        str, typer.Option(help="Service file, for the names that AWS knows.")
+    ] = "service.yaml",
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
 ) -> None:
-    """Check that this machine can run the sandbox, and say how to mend what is missing."""
+    """Check what the sandbox needs of this machine, or a release of AWS, and say how to mend the rest."""
+    if target == "aws":
+        from rollbook.commands import doctor_aws
+        from rollbook.settings import service_file
+
+        known = service_file.load(service_file.find(service, Path.cwd()))
+        findings = doctor_aws.diagnose(
+            repository=known.image.repository,
+            secret=known.secret,
+            region=region,
+            profile=profile,
+            endpoint_url=endpoint_url,
+        )
+        typer.echo(doctor_aws.told(findings, as_json=as_json))
+        raise typer.Exit(int(doctor_aws.exit_code(findings)))
+    if region or profile or endpoint_url:
+        raise BadInputError("these options are of AWS", next_step="Add --target aws.")
     from rollbook.sandbox.doctor import checks
 
     found = checks()

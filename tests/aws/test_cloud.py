@@ -111,9 +111,7 @@ def test_an_endpoint_that_is_down() -> None:
     """A refused connection says what to look at."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    cloud = AwsCloud(
-        boto3.session.Session("a", "b", region_name="eu-central-1"), endpoint_url=f"http://127.0.0.1:{port}"
-    )
+    cloud = AwsCloud.emulated(f"http://127.0.0.1:{port}")
     with pytest.raises(EnvironmentFailedError, match="Could not connect") as caught:
         cloud.identity()
     assert "sandbox status" in caught.value.next_step

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import boto3
-import botocore.session
-from botocore.config import Config
-
-from rollbook.aws.recording import Recording
+from rollbook.aws.clients import EMULATED_REGION, Clients
 from rollbook.aws.registry import Registry
+from rollbook.aws.settling import seen
 from rollbook.aws.translation import translated
+from rollbook.clock import SystemClock
 from rollbook.domain.release import Component, Image
 from rollbook.errors import RollbookError
 from rollbook.evidence.answers import Records
-from rollbook.ports import Identity
+from rollbook.ports import Clock, Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
     from mypy_boto3_sts import STSClient
-
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 30
-ATTEMPTS = 5
-EMULATED_REGION = "eu-central-1"
-EMULATED_KEY = "emulated"
-"""Stands for both halves of the credentials: the emulator accepts any, and no real ones must reach it."""
 
 
 class AwsCloud:
@@ -41,47 +31,23 @@ class AwsCloud:
     `records` keeps what it answers.
     """
 
-    def __init__(
-        self,
-        session: boto3.session.Session,
-        *,
-        endpoint_url: str | None = None,
-        emulated: bool = False,
-        records: Records | None = None,
-    ) -> None:
-        Recording(records, endpoint_url).on(session.events)
-        self._session = session
-        self._endpoint_url = endpoint_url
-        self._emulated = emulated
+    def __init__(self, clients: Clients, clock: Clock | None = None) -> None:
+        self._clients = clients
+        self._clock = clock or SystemClock()
 
     @classmethod
     def real(
         cls, *, region: str | None = None, profile: str | None = None, records: Records | None = None
     ) -> AwsCloud:
         """AWS with the credentials of the environment. BadInputError when the profile does not exist."""
-        with translated("use the AWS configuration"):
-            return cls(boto3.session.Session(region_name=region, profile_name=profile), records=records)
+        return cls(Clients.real(region=region, profile=profile, records=records))
 
     @classmethod
     def emulated(
         cls, endpoint_url: str, *, region: str = EMULATED_REGION, records: Records | None = None
     ) -> AwsCloud:
         """An emulator behind `endpoint_url`; profile, configuration and keys of the user do not apply."""
-        nowhere = (None, None, os.devnull, None)
-        own = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": nowhere,
-                "credentials_file": nowhere,
-            }
-        )
-        session = boto3.session.Session(
-            botocore_session=own,
-            region_name=region,
-            aws_access_key_id=EMULATED_KEY,
-            aws_secret_access_key=EMULATED_KEY,
-        )
-        return cls(session, endpoint_url=endpoint_url, emulated=True, records=records)
+        return cls(Clients.emulating(endpoint_url, region=region, records=records))
 
     def components(self) -> tuple[Component, ...]:
         """STS, ECR and Secrets Manager: whether each answers a harmless question."""
@@ -99,8 +65,8 @@ class AwsCloud:
         return Identity(
             account=answer["Account"],
             arn=answer["Arn"],
-            region=self._session.region_name or "",
-            emulated=self._emulated,
+            region=self._clients.region,
+            emulated=self._clients.emulated,
         )
 
     def ensure_repository(self, name: str) -> str:
@@ -116,19 +82,35 @@ class AwsCloud:
 
         A secret that is marked for deletion is restored with the value it had.
         """
+        found = self._secret(name)
+        if found is None:
+            return self._create_secret(name, create())
+        if found.get("DeletedDate"):
+            self._restore_secret(name)
+        return found["ARN"]
+
+    def _create_secret(self, name: str, value: str) -> str:
+        # It is there already when the answer to the first attempt was lost, or somebody was faster.
+        there = self._secrets.exceptions.ResourceExistsException
+        with translated(f"create the secret {name}"), suppress(there):
+            self._secrets.create_secret(Name=name, SecretString=value)
+        return seen(lambda: self._secret(name), f"the secret {name}", clock=self._clock)["ARN"]
+
+    def _restore_secret(self, name: str) -> None:
+        with translated(f"restore the secret {name}"):
+            try:
+                self._secrets.restore_secret(SecretId=name)
+            except self._secrets.exceptions.InvalidRequestException:
+                # No longer marked: the answer to the first attempt was lost, or somebody was faster.
+                if self._secrets.describe_secret(SecretId=name).get("DeletedDate"):
+                    raise
+
+    def _secret(self, name: str) -> DescribeSecretResponseTypeDef | None:
         with translated(f"look for the secret {name}"):
             try:
-                found = self._secrets.describe_secret(SecretId=name)
+                return self._secrets.describe_secret(SecretId=name)
             except self._secrets.exceptions.ResourceNotFoundException:
-                found = None
-        if found is None:
-            value = create()
-            with translated(f"create the secret {name}"):
-                return self._secrets.create_secret(Name=name, SecretString=value)["ARN"]
-        if found.get("DeletedDate"):
-            with translated(f"restore the secret {name}"):
-                self._secrets.restore_secret(SecretId=name)
-        return found["ARN"]
+                return None
 
     def push(self, layout: Path, image: Image) -> Image:
         """Push an image from an OCI layout; the image with its repository's URI."""
@@ -158,48 +140,28 @@ class AwsCloud:
 
     @cached_property
     def _registry(self) -> Registry:
-        return Registry(self._ecr, emulated=self._emulated)
+        return Registry(self._ecr, emulated=self._clients.emulated, clock=self._clock)
 
-    @cached_property
+    @property
     def _sts(self) -> STSClient:
-        with translated("reach AWS STS"):
-            return self._session.client("sts", endpoint_url=self._endpoint_url, config=self._config)
+        client: STSClient = self._clients.of("sts")
+        return client
 
-    @cached_property
+    @property
     def _ecr(self) -> ECRClient:
-        with translated("reach AWS ECR"):
-            return self._session.client("ecr", endpoint_url=self._endpoint_url, config=self._config)
+        client: ECRClient = self._clients.of("ecr")
+        return client
 
-    @cached_property
+    @property
     def _secrets(self) -> SecretsManagerClient:
-        with translated("reach AWS Secrets Manager"):
-            return self._session.client(
-                "secretsmanager", endpoint_url=self._endpoint_url, config=self._config
-            )
-
-    @cached_property
-    def _config(self) -> Config:
-        return Config(
-            connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            user_agent_extra="rollbook",
-            # A proxy of the environment cannot reach this machine's loopback.
-            proxies={} if _is_loopback(self._endpoint_url) else None,
-        )
+        client: SecretsManagerClient = self._clients.of("secretsmanager")
+        return client
 
     def _component(self, name: str, ask: Callable[[], object]) -> Component:
+        emulated = self._clients.emulated
         try:
             with translated(f"reach {name}"):
                 ask()
         except RollbookError as error:
-            return Component(name, "", healthy=False, detail=error.why or error.what, emulated=self._emulated)
-        return Component(name, "", healthy=True, detail=self._endpoint_url or "", emulated=self._emulated)
-
-
-def _is_loopback(url: str | None) -> bool:
-    host = urlsplit(url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+            return Component(name, "", healthy=False, detail=error.why or error.what, emulated=emulated)
+        return Component(name, "", healthy=True, detail=self._clients.endpoint_url or "", emulated=emulated)

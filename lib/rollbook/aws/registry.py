@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from rollbook.aws.layout import Blob, ManifestFile, read_manifest
+from rollbook.aws.settling import seen
 from rollbook.aws.translation import code_of, translated
+from rollbook.clock import SystemClock
 from rollbook.domain.release import Image
 from rollbook.errors import BadInputError, EnvironmentFailedError, NotFoundError
+from rollbook.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -30,8 +34,9 @@ class Registry:
     first blob is sent, to find that out. A real registry that loses a layer is an error.
     """
 
-    def __init__(self, client: ECRClient, *, emulated: bool) -> None:
+    def __init__(self, client: ECRClient, *, emulated: bool, clock: Clock | None = None) -> None:
         self._client = client
+        self._clock = clock or SystemClock()
         self._emulated = emulated
 
     def ensure(self, name: str) -> str:
@@ -49,13 +54,15 @@ class Registry:
                         repositoryName=name, imageScanningConfiguration={"scanOnPush": True}
                     )
             return known["repositoryUri"]
-        with translated(f"create the ECR repository {name}"):
-            made = self._client.create_repository(
+        # It is there already when the answer to the first attempt was lost, or somebody was faster.
+        there = self._client.exceptions.RepositoryAlreadyExistsException
+        with translated(f"create the ECR repository {name}"), suppress(there):
+            self._client.create_repository(
                 repositoryName=name,
                 imageTagMutability="IMMUTABLE",
                 imageScanningConfiguration={"scanOnPush": True},
             )
-        return made["repository"]["repositoryUri"]
+        return seen(lambda: self._uri(name), f"the ECR repository {name}", clock=self._clock)
 
     def find(self, name: str) -> str | None:
         """URI of the repository; None when there is none."""

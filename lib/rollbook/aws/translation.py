@@ -24,7 +24,8 @@ from rollbook.errors import BadInputError, EnvironmentFailedError, RollbookError
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _REJECTED = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+"""Codes of a call that the credentials may not make."""
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 _INVALID = {"InvalidParameterException", "ValidationException", "InvalidRequestException"}
 
@@ -52,7 +53,7 @@ def _of_answer(action: str, code: str, error: ClientError) -> RollbookError:
         next_step = "Sign in again (`aws sso login`, or new keys), then run again."
     elif code in _REJECTED:
         next_step = "Check the credentials with `aws sts get-caller-identity`."
-    elif code in _DENIED:
+    elif code in DENIED:
         next_step = "Give the role this permission; terraform/ has the policy."
     elif code in _THROTTLED:
         next_step = "Wait a minute, then run again."

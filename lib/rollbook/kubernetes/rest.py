@@ -5,28 +5,21 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.answers import Records
 from rollbook.kubernetes.recording import Recording
+from rollbook.kubernetes.unreachable import may_pass, unreachable
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -68,9 +61,15 @@ class ServerRefusedError(EnvironmentFailedError):
 
 
 class ApiServer:
-    """One API server, reached with the credentials of a kubeconfig. `records` keeps what it answers."""
+    """One API server, reached with the credentials of a kubeconfig, or as `bearer.connect` sets it up.
 
-    def __init__(self, client: Any, records: Records | None = None) -> None:
+    `records` keeps what it answers. `renew` makes the credentials anew: after a 401, a request is sent again.
+    """
+
+    def __init__(
+        self, client: Any, records: Records | None = None, *, renew: Callable[[], object] | None = None
+    ) -> None:
+        self._renew = renew
         self.recording = Recording(records)
         self._configuration = client.configuration
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
@@ -99,11 +98,18 @@ class ApiServer:
                 why=str(error) or type(error).__name__,
                 next_step="Check it with `kubectl --kubeconfig FILE config view`.",
             ) from error
+        return cls.configured(configuration, records)
+
+    @classmethod
+    def configured(
+        cls, configuration: Any, records: Records | None, *, renew: Callable[[], object] | None = None
+    ) -> ApiServer:
+        """The API server of a client's configuration; attempts and proxies are set here."""
         if _is_loopback(configuration.host):
             configuration.proxy = None  # a proxy of the environment cannot reach this machine's loopback
         configuration.retries = False
         configuration.connection_pool_maxsize = 4
-        return cls(kubernetes_client.ApiClient(configuration), records)
+        return cls(kubernetes_client.ApiClient(configuration), records, renew=renew)
 
     def request(
         self,
@@ -157,8 +163,8 @@ class ApiServer:
                 data: bytes = response.data
             except HTTPError as error:
                 self.recording.unanswered(method, path, query, body, error)
-                if delay is None or not _may_pass(error):
-                    raise self._unreachable(error) from error
+                if delay is None or not may_pass(error):
+                    raise unreachable(self.url, error) from error
             else:
                 self.recording.answered(method, path, query, body, response.status, data)
                 if response.status < 400:
@@ -181,7 +187,7 @@ class ApiServer:
             response = self._send("GET", path, query, None, "", "application/json", read_timeout_s)
         except HTTPError as error:
             self.recording.unanswered("GET", path, query, None, error)
-            raise self._unreachable(error) from error
+            raise unreachable(self.url, error) from error
         try:
             if response.status >= 400:
                 refusal: bytes = response.data
@@ -192,6 +198,23 @@ class ApiServer:
             response.close()
 
     def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: object | None,
+        content_type: str,
+        accept: str,
+        read_timeout_s: float,
+    ) -> urllib3.BaseHTTPResponse:
+        response = self._send_once(method, path, query, body, content_type, accept, read_timeout_s)
+        if response.status != 401 or self._renew is None:
+            return response
+        self.recording.answered(method, path, query, body, response.status, response.data)
+        self._renew()
+        return self._send_once(method, path, query, body, content_type, accept, read_timeout_s)
+
+    def _send_once(
         self,
         method: str,
         path: str,
@@ -217,32 +240,6 @@ class ApiServer:
             preload_content=False,
         )
 
-    def _unreachable(self, error: HTTPError) -> EnvironmentFailedError:
-        cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-        if isinstance(cause, SSLError):
-            return EnvironmentFailedError(
-                f"the TLS certificate of {self.url} was not accepted",
-                why=str(cause),
-                next_step="Use the kubeconfig that belongs to this cluster; it holds the right authority.",
-            )
-        if isinstance(cause, NewConnectionError):
-            return EnvironmentFailedError(
-                f"cannot connect to the API server {self.url}",
-                why=str(cause).rpartition(": ")[2],
-                next_step="Check that the cluster is up (`rollbook sandbox status`) and the right one.",
-            )
-        if isinstance(cause, ConnectTimeoutError | ReadTimeoutError):
-            return EnvironmentFailedError(
-                f"the API server {self.url} did not answer in time",
-                why=str(cause).rpartition(": ")[2],
-                next_step="Check the network and the load of the API server, then run again.",
-            )
-        return EnvironmentFailedError(
-            f"the connection to the API server {self.url} broke",
-            why=str(cause),
-            next_step="Check that the cluster is up, then run again.",
-        )
-
 
 def _lines_of(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     """Whole lines as they come; ends at silence or a broken connection."""
@@ -253,12 +250,6 @@ def _lines_of(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
             yield from (line for line in whole if line.strip())
     except (ReadTimeoutError, ProtocolError):
         return
-
-
-def _may_pass(error: HTTPError) -> bool:
-    """Whether sending again may help: not when the certificate is wrong."""
-    cause = error.reason if isinstance(error, MaxRetryError) else error
-    return not isinstance(cause, SSLError)
 
 
 def _status_of(body: bytes) -> tuple[str, str]:

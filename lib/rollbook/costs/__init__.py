@@ -1,0 +1,1 @@
+"""What infrastructure costs: estimated from a dated price table before, and counted while it runs."""

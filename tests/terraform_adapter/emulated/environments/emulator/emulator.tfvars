@@ -1,0 +1,1 @@
+images_kept = 7
