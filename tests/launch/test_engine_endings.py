@@ -163,3 +163,16 @@ def test_ends_of_kernels_in_words() -> None:
     assert exit_words(1) == "exited with code 1"
     assert exit_words(-signal.SIGKILL) == "was killed (signal 9), perhaps out of memory"
     assert exit_words(-signal.SIGSEGV) == "was ended by signal 11 (SIGSEGV)"
+
+
+def test_an_error_that_the_kernel_could_not_show_is_told(tmp_path: Path) -> None:
+    """Out of memory, the kernel answers with the error's name and shows nothing: that is the environment."""
+    out = tmp_path / "out.ipynb"
+    quiet = "get_ipython().showtraceback = lambda *_args, **_named: None"
+
+    with pytest.raises(EnvironmentFailedError, match="no more memory"):
+        execute(notebook(tmp_path, quiet, "raise MemoryError", "x"), out, {}, cwd=tmp_path)
+
+    assert states(out) == ["completed", "failed", "not-run"]
+    shown = [one for cell in executed(out).cells for one in cell.get("outputs", ())]
+    assert "MemoryError" in [one.get("ename") for one in shown]

@@ -180,10 +180,15 @@ class Client(Hearing):
             content = reply.result()["content"]
             if content["status"] == "ok":
                 return CellState.COMPLETED, ""
-            error = content.get("ename", "")
+            error = content.get("ename") or "KernelError"
             if allowed or (error in self.allow_error_names and not self.force_raise_errors):
                 return CellState.COMPLETED, ""
-            why = f"{error}: {content.get('evalue', '')}"
+            words = content.get("evalue", "")
+            why = f"{error}: {words}"
+            if not run.outputs.has_error:
+                # Out of memory, a kernel answers and shows nothing: papermill would know no name for it.
+                run.outputs.add(new_output("error", ename=error, evalue=words, traceback=[why]))
+                self._saver.touch(run.index)
             return (CellState.INTERRUPTED if error == "KeyboardInterrupt" else CellState.FAILED), why
         return state, why
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rollbook import errors
-from rollbook.errors import CancelledError, RollbookError
+from rollbook.errors import CancelledError, EnvironmentFailedError, RollbookError
 from rollbook.launch.cells import CellEvent, EngineOptions
 from rollbook.launch.interruption import interruptible
 
@@ -142,6 +142,14 @@ def _translated(name: str, words: str, why: str, *, interrupted: bool) -> Rollbo
     """The error of a cell, by its class name; what the notebook printed has the details."""
     if name == "KeyboardInterrupt" or interrupted:
         return CancelledError("the run was interrupted", why=why)
+    if name in {"MemoryError", "KernelError"}:
+        return EnvironmentFailedError(
+            "the notebook got no more memory from this machine"
+            if name == "MemoryError"
+            else "the kernel could not say what went wrong, perhaps for want of memory",
+            why="; ".join(filter(None, (words, why))),
+            next_step="Give it more memory, and look at what the notebook printed last.",
+        )
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, RollbookError):
         return kind(words, why=why)

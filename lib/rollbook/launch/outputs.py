@@ -119,6 +119,11 @@ class Outputs:
         else:
             self._reset()
 
+    @property
+    def has_error(self) -> bool:
+        """Whether an error is among them."""
+        return any(one["output_type"] == "error" for one in (*self._head, *self._tail))
+
     def add(self, output: Any) -> None:
         """Add an output that is not a stream."""
         self._clear_if_due()

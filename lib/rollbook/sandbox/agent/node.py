@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import platform
 import shutil
@@ -45,7 +46,7 @@ class NodeKeeper:
     async def run(self) -> None:
         """Register, then renew the Lease each 10 s and the status each minute, until cancelled."""
         await self._until_done(self.register)
-        reported = 0.0
+        reported = -math.inf
         while True:
             try:
                 await self._renew()
@@ -56,6 +57,8 @@ class NodeKeeper:
                 log.warning("heartbeat: %s", error)
                 if error.status == NOT_FOUND:  # somebody deleted the node
                     await self._until_done(self.register)
+                # After an outage the node counts as lost, and only a report of its status brings it back.
+                reported = -math.inf
                 await asyncio.sleep(_RETRY_S)
                 continue
             await asyncio.sleep(_RENEW_S)
