@@ -1,6 +1,7 @@
 # make run    a release from nothing: environment, sandbox, canary, faulty canary, report
 # make test   the whole suite, on the real sandbox
 # make chaos  every death at every phase of a run, on the real sandbox: half an hour
+# make slow   what takes more than a minute, and a shorter test of the suite looks at too
 # make lab    the runbooks in JupyterLab, against a sandbox that is up
 # make docs   what is generated of requirements, parameters and Terraform; make diagrams: the pictures
 # make sample a recorded run for reports/sample, and docs/rtm.md from it
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test chaos check lab docs sample diagrams ci-local notebooks lock clean
+.PHONY: run test chaos slow check lab docs sample diagrams ci-local notebooks lock clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -23,6 +24,9 @@ test: $(STAMP) check
 
 chaos: $(STAMP)
 	$(BIN)/python -m pytest tests/e2e/chaos -m "chaos or e2e" $(ARGS)
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

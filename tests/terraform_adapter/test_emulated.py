@@ -50,6 +50,7 @@ def had(terraform: Terraform) -> Terraform:
     return terraform
 
 
+@pytest.mark.slow
 def test_made_looked_at_and_destroyed(make: Make, kept: Kept, ministack: str) -> None:
     """What was planned is made with progress, is as written afterwards, and goes again without a rest."""
     events: list[Event] = []
