@@ -171,8 +171,19 @@ def test_an_error_that_the_kernel_could_not_show_is_told(tmp_path: Path) -> None
     quiet = "get_ipython().showtraceback = lambda *_args, **_named: None"
 
     with pytest.raises(EnvironmentFailedError, match="no more memory"):
-        execute(notebook(tmp_path, quiet, "raise MemoryError", "x"), out, {}, cwd=tmp_path)
+        execute(notebook(tmp_path, quiet, "print(1)\nraise MemoryError", "x"), out, {}, cwd=tmp_path)
 
     assert states(out) == ["completed", "failed", "not-run"]
     shown = [one for cell in executed(out).cells for one in cell.get("outputs", ())]
     assert "MemoryError" in [one.get("ename") for one in shown]
+
+
+def test_an_error_is_told_once(tmp_path: Path) -> None:
+    """A cell that prints, raises and shows it has that one error."""
+    out = tmp_path / "out.ipynb"
+
+    with pytest.raises(EnvironmentFailedError, match="no more memory"):
+        execute(notebook(tmp_path, "print(1)\nraise MemoryError"), out, {}, cwd=tmp_path)
+
+    shown = [one for cell in executed(out).cells for one in cell.get("outputs", ())]
+    assert ["stream", "error"] == [one.output_type for one in shown]

@@ -122,7 +122,8 @@ class Outputs:
     @property
     def has_error(self) -> bool:
         """Whether an error is among them."""
-        return any(one["output_type"] == "error" for one in (*self._head, *self._tail))
+        held = (*self._head, *self._tail)
+        return any(not isinstance(one, _Stream) and one["output_type"] == "error" for one in held)
 
     def add(self, output: Any) -> None:
         """Add an output that is not a stream."""
