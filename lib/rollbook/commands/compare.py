@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(
-        epilog="Example: rollbook compare reports/hello-20261123-101500 reports/hello-20261124-093000"
+        epilog="Example: rollbook compare reports/orders-20261123-101500 reports/orders-20261124-093000"
     )
     def compare(
         first: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the earlier run.")],

@@ -19,7 +19,7 @@ STRICT = ("failed", "no-data", "stale")
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(epilog="Example: rollbook coverage reports/hello-20261123-101500 --state stale")
+    @app.command(epilog="Example: rollbook coverage reports/orders-20261123-101500 --state stale")
     def coverage(
         run_folder: Annotated[
             Path | None, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)
