@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import rollbook
+from rollbook.evidence.project import git
 
 REQUIREMENTS = "docs/requirements.yaml"
 _READ_ALWAYS = (REQUIREMENTS, "monitoring/**/*.yaml")
@@ -63,17 +63,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _commit(project: Path) -> dict[str, Any]:
-    sha = _git(project, "rev-parse", "HEAD")
+    sha = git(project, "rev-parse", "HEAD").strip()
     if not sha:
         return {"sha": "unknown", "dirty": None}
-    return {"sha": sha, "dirty": bool(_git(project, "status", "--porcelain", "--untracked-files=no"))}
-
-
-def _git(project: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+    return {"sha": sha, "dirty": bool(git(project, "status", "--porcelain", "--untracked-files=no"))}

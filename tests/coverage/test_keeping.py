@@ -20,11 +20,11 @@ from rollbook.coverage.keeping import (
     coverage_now,
     find_project,
     finish_coverage,
-    project_digests,
 )
 from rollbook.coverage.model import Coverage, Delivery, State
 from rollbook.errors import BadInputError
 from rollbook.evidence.folder import RunFolder
+from rollbook.evidence.project import project_files
 
 PROVABLE = {"R-1A-01", "R-1A-02", "R-1A-03", "R-1A-04", "R-7-05"}
 
@@ -224,10 +224,10 @@ def test_the_project_is_found_from_a_folder_within_it(tmp_path: Path) -> None:
 
 def test_a_project_without_git_is_walked(tmp_path: Path) -> None:
     """The same files are pinned with and without git; generated and hidden ones are left out."""
-    tracked = project_digests(checkout(tmp_path / "a"))
+    tracked = project_files(checkout(tmp_path / "a"))
     plain = checkout(tmp_path / "b", git=False)
     (plain / ".venv").mkdir()
     (plain / ".venv" / "file.py").write_text("")
 
-    assert tracked == project_digests(plain)
+    assert tracked == project_files(plain)
     assert "k8s/rollout.yaml" in tracked

@@ -7,11 +7,8 @@ coverage.json      what was found (docs/coverage.schema.json)
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +25,7 @@ from rollbook.coverage.pins import Pins, take, text_sha256
 from rollbook.coverage.requirement import Requirements
 from rollbook.errors import BadInputError, EvidenceInvalidError, RollbookError
 from rollbook.evidence.folder import RunFolder, to_json, write_atomically
+from rollbook.evidence.project import project_files
 
 REQUIREMENTS = Path("docs/requirements.yaml")
 KEPT = "requirements.yaml"
@@ -38,8 +36,6 @@ NO_CHECKOUT = (
     "known."
 )
 NOT_SEALED = "The run was not sealed: a file that was changed since cannot be told from the others."
-_NOT_OURS = {"__pycache__", "node_modules", "reports", "venv", "build", "dist"}
-_GIT_TIMEOUT_S = 20
 _PINS: TypeAdapter[Pins] = TypeAdapter(Pins)
 
 
@@ -70,7 +66,7 @@ def begin_coverage(folder: RunFolder, project: Path) -> bool:
     if requirements is None:
         return False
     write_atomically(folder.path / KEPT, (project / REQUIREMENTS).read_bytes())
-    pins = {"v": SCHEMA, **asdict(take(requirements, project_digests(project)))}
+    pins = {"v": SCHEMA, **asdict(take(requirements, project_files(project)))}
     write_atomically(folder.path / PINS, to_json(pins))
     return True
 
@@ -114,7 +110,7 @@ def coverage_now(folder: RunFolder, project: Path | None) -> Coverage:
     requirements = _load(source)
     pins = _pins(root)
     if project is not None:
-        now: Pins | None = take(requirements, project_digests(project))
+        now: Pins | None = take(requirements, project_files(project))
     else:
         checks = {name: registry.code_sha256(name) for name in registry.names()}
         now = Pins(pins.requirements, checks, pins.artefacts) if pins else None
@@ -142,35 +138,6 @@ def find_project(start: Path) -> Path | None:
     return next((one for one in (start, *start.parents) if (one / REQUIREMENTS).is_file()), None)
 
 
-def project_digests(project: Path) -> dict[str, str]:
-    """SHA-256 (hex) of a project's files by path: those that git tracks, or all but generated ones."""
-    return {
-        path: hashlib.sha256(whole.read_bytes()).hexdigest()
-        for path in sorted(_tracked(project) or _walked(project))
-        if (whole := project / path).is_file() and not whole.is_symlink()
-    }
-
-
-def _tracked(project: Path) -> list[str]:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project), "ls-files", "-z"],
-            capture_output=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-
-
-def _walked(project: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(project):
-        folders[:] = [one for one in folders if not one.startswith(".") and one not in _NOT_OURS]
-        for name in names:
-            yield (Path(folder) / name).relative_to(project).as_posix()
-
-
 def _load(path: Path) -> Requirements:
     """As `requirements_file.load`, once for the same text: reading it takes most of a second."""
     try:
@@ -191,7 +158,7 @@ def _now(requirements: Requirements, project: Path) -> Pins:
     except RollbookError:
         current = ()
     texts = {row.id: text_sha256(row) for row in current}
-    pinned = take(requirements, project_digests(project))
+    pinned = take(requirements, project_files(project))
     now = {row.id: texts.get(row.id, "") for row in requirements.requirements}
     return Pins(now, pinned.checks, pinned.artefacts)
 

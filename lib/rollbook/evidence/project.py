@@ -29,12 +29,11 @@ def record_project(recorder: Recorder, project: Path, patterns: Iterable[str] = 
     generated folders left out, and the commit is empty. One record of `read` for each text that a pattern
     matches (`docs/*.md`; `*` crosses no folder, `**` does): `{"text": str, "sha256": hex}`.
     """
-    tracked = _git(project, "ls-files", "-z")
-    paths = sorted(tracked.split("\0")) if tracked else sorted(_walk(project))
-    files = {path: digest for path in paths if path and (digest := _digest(project / path))}
+    tracked = _tracked(project)
+    files = _digests(project, tracked)
     answer = {
         "files": files,
-        "commit": _git(project, "rev-parse", "HEAD").strip() if tracked else "",
+        "commit": git(project, "rev-parse", "HEAD").strip() if tracked else "",
         "dirty": _changed(project) if tracked else [],
     }
     listed = recorder.record(Asked(PROJECT, LS_FILES, {}), "ok", answer)
@@ -45,6 +44,25 @@ def record_project(recorder: Recorder, project: Path, patterns: Iterable[str] = 
             if text is not None:
                 recorder.record(Asked(PROJECT, READ, {"path": path}), "ok", {"text": text, "sha256": digest})
     return listed
+
+
+def project_files(project: Path) -> dict[str, str]:
+    """SHA-256 (hex) of a project's files by path: those that git tracks, else all but generated ones."""
+    return _digests(project, _tracked(project))
+
+
+def git(project: Path, *arguments: str) -> str:
+    """What git says; empty when there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), *arguments],
+            capture_output=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="replace")
 
 
 def matches(path: str, pattern: str) -> bool:
@@ -59,6 +77,16 @@ def _fits(parts: list[str], wanted: list[str]) -> bool:
     if wanted[0] == "**":
         return any(_fits(parts[at:], wanted[1:]) for at in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _tracked(project: Path) -> list[str]:
+    """Paths that git tracks; none where there is no git."""
+    return [path for path in git(project, "ls-files", "-z").split("\0") if path]
+
+
+def _digests(project: Path, tracked: list[str]) -> dict[str, str]:
+    paths = sorted(tracked or _walk(project))
+    return {path: digest for path in paths if (digest := _digest(project / path))}
 
 
 def _digest(path: Path) -> str:
@@ -80,7 +108,7 @@ def _text(path: Path) -> str | None:
 
 
 def _changed(project: Path) -> list[str]:
-    names = _git(project, "diff", "--name-only", "--relative", "-z", "HEAD")
+    names = git(project, "diff", "--name-only", "--relative", "-z", "HEAD")
     return sorted(name for name in names.split("\0") if name)
 
 
@@ -89,17 +117,3 @@ def _walk(project: Path) -> Iterator[str]:
         folders[:] = [one for one in folders if not one.startswith(".") and one not in _NOT_OURS]
         for name in names:
             yield (Path(folder) / name).relative_to(project).as_posix()
-
-
-def _git(project: Path, *arguments: str) -> str:
-    """What git says; empty when there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project), *arguments],
-            capture_output=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode(errors="replace")
