@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from tests.ministack import running
 from tests.terraform.conftest import SOURCE, Terraform
-from tests.terraform.emulated_account import Account, running
+from tests.terraform.emulated_account import Account
 
 REGION = "us-east-1"
 EMULATOR = SOURCE / "environments" / "emulator"

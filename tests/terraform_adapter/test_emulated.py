@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 from tests.coverage.worlds import World
+from tests.ministack import running
 from tests.terraform.conftest import MIRROR
-from tests.terraform.emulated_account import Account, running
+from tests.terraform.emulated_account import Account
 from tests.terraform_adapter.conftest import HERE, Kept, Make, environ
 
 from rollbook.coverage.checks import terraform as checks
