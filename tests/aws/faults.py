@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-import urllib3
+from tests.proxy import Call, Cut, Lost, Reply, proxy_before
 
 ENDLESS = 10_000
-HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "server", "date", "host"}
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,6 @@ class Refusal:
     code: str
     message: str = "injected"
     status: int = 400
-
-
-class Cut:
-    """The connection ends before the call has reached AWS."""
-
-
-class Lost:
-    """The call is done, and its answer does not arrive."""
 
 
 Fault = Refusal | Cut | Lost
@@ -49,8 +39,7 @@ class Seen:
 class Faults:
     """What is in the way of the next calls, and what came by."""
 
-    def __init__(self, behind: str) -> None:
-        self.behind = behind
+    def __init__(self) -> None:
         self.url = ""
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
@@ -80,11 +69,6 @@ class Faults:
                 self._left -= 1
             self.seen.append(Seen(service, operation, meets))
             return self._fault if meets else None
-
-
-def end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers that a proxy hands on."""
-    return {name: value for name, value in headers if name.lower() not in HOP_BY_HOP}
 
 
 def named(method: str, path: str, headers: Callable[[str, str], str], body: bytes) -> tuple[str, str]:
@@ -120,51 +104,14 @@ def worded(refusal: Refusal, service: str, content_type: str) -> tuple[dict[str,
 @contextmanager
 def faults_before(url: str) -> Iterator[Faults]:
     """A proxy on a free port of loopback that hands everything on to `url` until it is told otherwise."""
-    faults = Faults(url)
-    pool = urllib3.PoolManager(retries=False)
+    faults = Faults()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def meet(call: Call) -> Reply | Cut | Lost | None:
+        service, operation = named(call.method, call.path, call.header, call.body)
+        fault = faults.meet(service, operation)
+        if isinstance(fault, Refusal):
+            return Reply(fault.status, *worded(fault, service, call.header("Content-Type", "")))
+        return fault
 
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            service, operation = named(self.command, self.path, self.headers.get, body)
-            fault = faults.meet(service, operation)
-            if isinstance(fault, Refusal):
-                headers, content = worded(fault, service, self.headers.get("Content-Type", ""))
-                self._send(fault.status, headers, content)
-                return
-            if isinstance(fault, Cut):
-                self.close_connection = True
-                return
-            kept = end_to_end(self.headers.items())
-            answer = pool.request(self.command, faults.behind + self.path, body=body, headers=kept)
-            if isinstance(fault, Lost):
-                self.close_connection = True
-                return
-            self._send(answer.status, end_to_end(answer.headers.items()), answer.data)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815  # the base class names them so
-
-        def _send(self, code: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(code)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    faults.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with proxy_before(url, meet) as faults.url:
         yield faults
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -13,7 +13,8 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from tests.aws.clock import HandClock
 from tests.aws.conftest import make_layout
-from tests.aws.faults import Cut, Faults, Lost, Refusal, faults_before
+from tests.aws.faults import Faults, Refusal, faults_before
+from tests.proxy import Cut, Lost
 
 from rollbook.aws.clients import Clients
 from rollbook.aws.cloud import AwsCloud
