@@ -76,7 +76,8 @@ def entries_until(out: Path, done: Callable[[Entry], bool], timeout_s: float = 1
     deadline = time.monotonic() + timeout_s
     entries: tuple[Entry, ...] = ()
     while time.monotonic() < deadline:
-        if out.is_dir() and any(out.iterdir()):
+        # The folder of a run is there a moment before its `run.json`.
+        if any(out.glob("*/run.json")):
             entries = read_journal(run_folder(out) / "journal.jsonl")
             if any(done(entry) for entry in entries):
                 return entries

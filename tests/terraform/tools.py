@@ -6,9 +6,6 @@ module by the toolchain that compiles the sandbox.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,20 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
+from tests.go_tools import go_tool
 
 from rollbook.errors import BuildFailedError
-from rollbook.sandbox.builder import check_resources
 from rollbook.sandbox.files import remove_tree
-from rollbook.sandbox.gotool import GoTool
 from rollbook.sandbox.home import Cache
-from rollbook.sandbox.progress import SilentProgress
-from rollbook.sandbox.recipe import COMPILER_FLAGS, GO_VERSION
-from rollbook.sandbox.toolchain import INSTALL_TIMEOUT_S, go_binary, tool_key
+from rollbook.sandbox.toolchain import INSTALL_TIMEOUT_S, tool_key
 
 LOCKS = Path(__file__).parent / "locks"
-TFLINT = "github.com/terraform-linters/tflint"
-BUILD_DISK_BYTES = 3 * 2**30
-BUILD_MEMORY_BYTES = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -46,10 +37,7 @@ def tflint(cache: Cache) -> Command:
 
     Raises BuildFailedError, and EnvironmentFailedError when disk or memory will not do.
     """
-    made = hashlib.sha256((LOCKS / "go.mod").read_bytes() + (LOCKS / "go.sum").read_bytes())
-    made.update(f"{GO_VERSION} {COMPILER_FLAGS} {platform.system()} {platform.machine()}".encode())
-    folder = _once(cache, "tflint", made.hexdigest()[:16], lambda scratch: _compile(cache, scratch))
-    return Command((str(folder / "tflint"),), {})
+    return Command((str(go_tool(cache, "github.com/terraform-linters/tflint", LOCKS)),), {})
 
 
 def checkov(cache: Cache) -> Command:
@@ -86,29 +74,6 @@ def _once(cache: Cache, name: str, key: str, make: Callable[[Path], Path]) -> Pa
             ) as scratch:
                 make(Path(scratch)).rename(target)
     return target
-
-
-def _compile(cache: Cache, scratch: Path) -> Path:
-    check_resources(scratch, disk_bytes=BUILD_DISK_BYTES, memory_bytes=BUILD_MEMORY_BYTES)
-    work, finished = scratch / "work", scratch / "finished"
-    work.mkdir()
-    for name in ("go.mod", "go.sum"):
-        (work / name).write_bytes((LOCKS / name).read_bytes())
-    # Caches of its own: a build of the sandbox empties those of the sandbox.
-    go = GoTool(go_binary(cache, SilentProgress()), Cache(scratch))
-    go.run(
-        [
-            "build",
-            f"-gcflags={COMPILER_FLAGS}",
-            "-ldflags=-s -w",
-            "-o",
-            f"{finished}{os.sep}",
-            TFLINT,
-        ],
-        cwd=work,
-        doing="building tflint",
-    )
-    return finished
 
 
 def _install(scratch: Path) -> Path:
