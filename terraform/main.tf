@@ -5,6 +5,9 @@ data "aws_partition" "current" {}
 locals {
   emulated = var.endpoint_url != null
 
+  # What this group may do in the cluster is in k8s/overlays/eks/access.
+  deployers_group = "${var.name}:deployers"
+
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
 
@@ -106,7 +109,7 @@ module "cluster" {
     },
     # A group and no policy: EKS's access policies know nothing of Rollouts. What the group may do is in k8s/.
     var.github == null ? {} : {
-      deploy = { principal_arn = module.github[0].role_arn, kubernetes_groups = ["${var.name}:deployers"] }
+      deploy = { principal_arn = module.github[0].role_arn, kubernetes_groups = [local.deployers_group] }
     },
   )
 

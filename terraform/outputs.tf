@@ -79,3 +79,8 @@ output "deploy_role_arn" {
   description = "ARN of the role that GitHub Actions assumes; null without github."
   value       = one(module.github[*].role_arn)
 }
+
+output "deployers_group" {
+  description = "Kubernetes group of the deploy role; what it may do is in k8s/overlays/eks/access. Also without github: an access entry of your own may name it."
+  value       = local.deployers_group
+}

@@ -352,7 +352,7 @@ variable "github" {
     repository      = string
     owner_id        = number
     repository_id   = number
-    environments    = optional(set(string), ["production"])
+    environments    = optional(set(string), ["build", "production"])
     create_provider = optional(bool, true)
   })
   default = null

@@ -45,15 +45,21 @@ run "only_this_repository_and_no_wildcard" {
   }
   assert {
     condition = [
-      for statement in jsondecode(aws_iam_role_policy.deploy.policy).Statement : statement.Action if strcontains(jsonencode(statement.Resource), "*")
-    ] == [["ecr:GetAuthorizationToken"]]
-    error_message = "Only the registry login may be for every resource: AWS has no narrower one."
+      for statement in jsondecode(aws_iam_role_policy.deploy.policy).Statement : statement.Action if statement.Resource == "*"
+    ] == [["ecr:GetAuthorizationToken"], ["secretsmanager:ListSecrets"]]
+    error_message = "Only the registry login and the list of secrets' names may be for every resource: AWS has no narrower one."
   }
   assert {
     condition = toset(flatten([
       for statement in jsondecode(aws_iam_role_policy.deploy.policy).Statement : statement.Resource if statement.Resource != "*"
-    ])) == toset([var.repository_arn, var.cluster_arn, var.secret_arn])
+    ])) == toset(["arn:aws:ecr:us-east-1:123456789012:repository/*", var.repository_arn, var.cluster_arn, var.secret_arn])
     error_message = "The deploy role has to reach this repository, this cluster and this secret, and nothing else."
+  }
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.deploy.policy).Statement : statement.Action if endswith(jsonencode(statement.Resource), "repository/*\"")
+    ] == [["ecr:DescribeRepositories"]]
+    error_message = "Other repositories may be listed, and nothing else may be done with them."
   }
   assert {
     condition = alltrue(flatten([

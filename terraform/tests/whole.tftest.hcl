@@ -52,6 +52,14 @@ run "github_gets_a_role" {
     condition     = output.deploy_role_arn == "arn:aws:iam::123456789012:role/mocked"
     error_message = "With a GitHub repository there has to be a deploy role."
   }
+  assert {
+    condition     = output.deployers_group == "rollbook:deployers"
+    error_message = "The group of the deploy role's access entry has to be told."
+  }
+  assert {
+    condition     = var.github.environments == toset(["build", "production"])
+    error_message = "By default the role is for both environments of the workflow that deploys."
+  }
 }
 
 run "auto_mode_without_a_budget" {

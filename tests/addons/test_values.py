@@ -15,6 +15,7 @@ from rollbook.helm.addons import AddOn
 from rollbook.sandbox.rendering import LATENCY_BUCKETS
 
 NAMES = [each.name for each in PINNED]
+ACCESS = FOLDER.parent / "overlays" / "eks" / "access"
 ON_TWO_T4G_MEDIUM = {"cpu": 2 * 1.93, "memory": 2 * 3.2 * 2**30}
 """Cores and bytes that EKS leaves for pods on two nodes of this type, rounded down."""
 BESIDE = {"cpu": 2 * 0.2 + 0.2 + 8 * 0.05, "memory": 2 * 0 + 2 * 70 * 2**20 + 8 * 64 * 2**20}
@@ -153,6 +154,27 @@ def test_the_edge_is_a_network_load_balancer_with_pods_as_targets(rendered: dict
         told["healthcheck-port"],
         told["healthcheck-path"],
     )
+
+
+def test_what_comes_in_by_https_is_https(rendered: dict[str, Objects]) -> None:
+    """The entry point ends TLS for every route: the service's is on both, and says nothing of TLS itself."""
+    (container,) = one(rendered["traefik"], "Deployment", "traefik")["spec"]["template"]["spec"]["containers"]
+
+    assert "--entryPoints.websecure.http.tls=true" in container["args"]
+
+
+def test_prometheus_and_alertmanager_are_where_releases_ask_for_them(rendered: dict[str, Objects]) -> None:
+    """Service, namespace and port are those that the deploy role may ask through the API server."""
+    objects = rendered["kube-prometheus-stack"]
+    (role,) = (
+        each for each in yaml.safe_load_all((ACCESS / "metrics.yaml").read_text()) if each["kind"] == "Role"
+    )
+    for place in role["rules"][0]["resourceNames"]:
+        scheme, name, port = place.split(":")
+        service = one(objects, "Service", name)
+        assert ("http", "monitoring") == (scheme, service["metadata"]["namespace"])
+        assert int(port) in {each["port"] for each in service["spec"]["ports"]}
+    assert role["metadata"]["namespace"] == "monitoring"
 
 
 def test_a_pod_of_the_edge_outlives_its_place_among_the_targets(rendered: dict[str, Objects]) -> None:

@@ -67,7 +67,7 @@ def terraform_binary() -> str:
         env=environment(Path("/nonexistent")),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     version = json.loads(told.stdout)["terraform_version"]

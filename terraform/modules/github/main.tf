@@ -1,4 +1,5 @@
-# The role that GitHub's workflows assume with their OIDC token: no key of AWS is stored at GitHub.
+# The role that GitHub's workflows assume with their OIDC token: no key of AWS is stored at GitHub. It has what a release
+# by rollbook calls, what Docker asks a registry for, and nothing else (a test compares).
 
 locals {
   host = "token.actions.githubusercontent.com"
@@ -13,6 +14,9 @@ locals {
     for pair in setproduct(local.repositories, sort(var.github.environments)) :
     "repo:${pair[0]}:environment:${pair[1]}"
   ]
+
+  # The part of the repository's ARN that all of this account and region share.
+  registry = "${element(split(":repository/", var.repository_arn), 0)}:repository"
 
   provider_arn = var.create_provider ? aws_iam_openid_connect_provider.github[0].arn : "arn:${var.partition}:iam::${var.account_id}:oidc-provider/${local.host}"
 }
@@ -58,7 +62,20 @@ resource "aws_iam_role_policy" "deploy" {
         Sid      = "RegistryLogin"
         Effect   = "Allow"
         Action   = ["ecr:GetAuthorizationToken"]
-        Resource = "*" # AWS offers no narrower one; the token opens what the next statement allows
+        Resource = "*" # AWS offers no narrower one; the token opens what PushAndLook allows
+      },
+      {
+        # Whether the two services answer is asked without naming anything. Names are all that this tells.
+        Sid      = "AreRepositoriesTold"
+        Effect   = "Allow"
+        Action   = ["ecr:DescribeRepositories"]
+        Resource = "${local.registry}/*"
+      },
+      {
+        Sid      = "AreSecretsTold"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:ListSecrets"]
+        Resource = "*" # AWS offers no narrower one
       },
       {
         Sid    = "PushAndLook"
@@ -67,9 +84,6 @@ resource "aws_iam_role_policy" "deploy" {
           "ecr:BatchCheckLayerAvailability",
           "ecr:BatchGetImage",
           "ecr:CompleteLayerUpload",
-          "ecr:DescribeImageScanFindings",
-          "ecr:DescribeImages",
-          "ecr:DescribeRepositories",
           "ecr:GetDownloadUrlForLayer",
           "ecr:InitiateLayerUpload",
           "ecr:PutImage",
