@@ -16,16 +16,41 @@ from rollbook.sandbox.home import Cache
 from rollbook.sandbox.progress import SilentProgress
 from rollbook.sandbox.toolchain import ministack_folder
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+TRIES = 3
 STOP_TIMEOUT_S = 10.0
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """URL of a MiniStack that keeps its log in `folder` and ends with the block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    url, process = _started(folder)
+    try:
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _started(folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
+    """A MiniStack that answers. A free port may be somebody else's a moment later: then another is tried."""
+    for _ in range(TRIES):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        process = _start(folder, port)
+        url = f"http://127.0.0.1:{port}"
+        if _healthy(f"{url}/_ministack/health", process):
+            return url, process
+        process.kill()
+        process.wait()
+    raise RuntimeError(f"MiniStack did not start: {(folder / 'log').read_text()[-500:]}")
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -43,27 +68,18 @@ def running(folder: Path) -> Iterator[str]:
     }
     interpreter = str(getattr(sys, "_base_executable", "") or sys.executable)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [interpreter, "-m", "ministack"], cwd=folder, env=environment, stdout=log, stderr=log
         )
-    try:
-        _wait_healthy(f"{url}/_ministack/health", process, folder / "log")
-        yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def _wait_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _healthy(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether it answers before it ends or its time is over."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  # an http URL made above
-                return
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310  # an http URL made above
+                return True
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"MiniStack did not start: {log.read_text()[-500:]}")
+    return False

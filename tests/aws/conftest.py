@@ -1,17 +1,22 @@
-"""A MiniStack of the tests' own, and an image layout to push."""
+"""A MiniStack of the tests' own, and a proxy before it that puts faults in the way of calls."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
+from tests.aws.faults import Faults, faults_before
+from tests.aws.not_emulated import NotEmulated
+from tests.aws.verbs import REGION, Scene
 from tests.ministack import running
 
+from rollbook.aws.clients import Clients
 from rollbook.aws.cloud import AwsCloud
-from rollbook.domain.release import Image
+
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -27,21 +32,40 @@ def cloud(ministack: str) -> AwsCloud:
     return AwsCloud.emulated(ministack)
 
 
-def make_layout(folder: Path, *, payload: bytes, tag: str) -> tuple[Path, Image]:
-    """An image layout with one layer, and the image that it holds (in the repository `hello`)."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses between the SDK's attempts: they are not what is tested."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
 
-    def add(content: bytes, media_type: str) -> dict[str, object]:
-        digest = hashlib.sha256(content).hexdigest()
-        (blobs / digest).write_bytes(content)
-        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": add(b'{"architecture":"amd64","os":"linux"}', "application/vnd.oci.image.config.v1+json"),
-        "layers": [add(payload, "application/vnd.oci.image.layer.v1.tar")],
-    }
-    written = add(json.dumps(manifest).encode(), manifest["mediaType"])  # type: ignore[arg-type]  # a str above
-    return folder, Image("hello", tag, str(written["digest"]), len(payload))
+@pytest.fixture(scope="module")
+def missing() -> NotEmulated:
+    """What answers in the place of the emulator."""
+    return NotEmulated()
+
+
+@pytest.fixture(scope="module")
+def faults(ministack: str, missing: NotEmulated) -> Iterator[Faults]:
+    """The proxy."""
+    with faults_before(ministack, missing) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def direct(ministack: str) -> Clients:
+    """The same account, past the proxy."""
+    return Clients.emulating(ministack, region=REGION)
+
+
+@pytest.fixture
+def scenes(faults: Faults, direct: Clients, missing: NotEmulated, tmp_path: Path) -> Callable[[], Scene]:
+    """Makes scenes, each with a name of its own, so that runs do not meet."""
+    # Anew for each test: a client repeats less and less when much goes wrong.
+    clients = Clients.emulating(faults.url, region=REGION)
+
+    def make() -> Scene:
+        number = next(NUMBERS)
+        return Scene(clients, direct, tmp_path / str(number), f"faulty{number}", missing)
+
+    faults.clear()
+    return make

@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.stub import Stubber
-from tests.aws.conftest import make_layout
+from tests.aws.layouts import make_layout
 
 from rollbook.aws.cloud import AwsCloud
 from rollbook.aws.registry import Registry, repository_name

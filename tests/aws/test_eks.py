@@ -125,7 +125,7 @@ def test_the_emulators_sts_knows_who_signed(ministack: str) -> None:
     asked = urllib.request.Request(  # noqa: S310  # an http URL of the fixture
         f"{ministack}/?{parts.query}", headers={"Host": parts.netloc, "x-k8s-aws-id": "rollbook"}
     )
-    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
         told = ET.fromstring(answer.read())  # noqa: S314  # the emulator's own answer
     arns = [one.text for one in told.iter() if one.tag.endswith("Arn")]
 

@@ -20,7 +20,7 @@ from rollbook.aws.findings import Finding, State
 from rollbook.aws.permissions import Names, permissions
 from rollbook.aws.preflight import preflight
 from rollbook.aws.quotas import Needs, quotas, version_support
-from rollbook.commands import doctor_aws
+from rollbook.commands import doctor_aws, findings
 from rollbook.errors import BadInputError, ExitCode
 
 NAMES = Names("hello", "hello/config", "rollbook")
@@ -34,7 +34,9 @@ def states(findings: tuple[Finding, ...]) -> dict[str, str]:
 @pytest.mark.sandbox
 def test_what_the_emulator_does_not_have_is_not_checked(ministack: str) -> None:
     """It is never taken for well: quotas, versions and permissions of nobody are said to be unknown."""
-    found = doctor_aws.diagnose(repository="hello", secret="hello/config", endpoint_url=ministack)
+    found = doctor_aws.diagnose(
+        Clients.emulating(ministack), repository="hello", secret="hello/config", cluster="rollbook"
+    )
 
     unknown = "not checked"
     assert {
@@ -56,12 +58,10 @@ def test_what_the_emulator_does_not_have_is_not_checked(ministack: str) -> None:
         "budget": "warn",
         "owner and expiry": unknown,
     } == states(found)
-    assert ExitCode.OK is doctor_aws.exit_code(found)
-    assert f"emulated by {ministack}" in doctor_aws.told(found, as_json=False)
-    assert "quota: VPCs: not checked: the emulator does not have this" in doctor_aws.told(
-        found, as_json=False
-    )
-    assert {"ok", "checks"} == set(json.loads(doctor_aws.told(found, as_json=True)))
+    assert ExitCode.OK is findings.exit_code(found)
+    assert f"emulated by {ministack}" in findings.told(found, as_json=False)
+    assert "quota: VPCs: not checked: the emulator does not have this" in findings.told(found, as_json=False)
+    assert {"ok", "checks"} == set(json.loads(findings.told(found, as_json=True)))
 
 
 def policy(*actions: str) -> str:
@@ -211,13 +211,15 @@ def test_a_clock_that_is_wrong_and_credentials_that_ended(off: int, state: State
     assert State.FAIL is by_name["identity"].state
     assert "Sign in again" in by_name["identity"].next_step
     assert State.WARN is by_name["credentials"].state
-    assert ExitCode.ENVIRONMENT_FAILED is doctor_aws.exit_code(found)
+    assert ExitCode.ENVIRONMENT_FAILED is findings.exit_code(found)
 
 
-def test_a_profile_that_is_not_there() -> None:
+def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the user's input, before anything is asked."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
     with pytest.raises(BadInputError, match="nobody"):
-        doctor_aws.diagnose(repository="hello", secret="", region="eu-central-1", profile="nobody")
+        Clients.real(region="eu-central-1")
 
 
 def test_the_list_of_calls_is_what_the_code_calls() -> None:

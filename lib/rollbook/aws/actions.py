@@ -54,12 +54,12 @@ _CALLS: dict[Purpose, dict[str, str]] = {
         "sts": "GetCallerIdentity",
         "ecr": "BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload DescribeRepositories"
         " InitiateLayerUpload PutImage UploadLayerPart",
-        "secretsmanager": "DescribeSecret",
+        "secretsmanager": "DescribeSecret ListSecrets",
         "eks": "DescribeCluster",
     },
     Purpose.PROVISION: {
         "ecr": "CreateRepository PutImageScanningConfiguration PutImageTagMutability",
-        "secretsmanager": "CreateSecret ListSecrets RestoreSecret",
+        "secretsmanager": "CreateSecret PutSecretValue RestoreSecret UpdateSecretVersionStage",
     },
     Purpose.TEARDOWN: {
         "ecr": "DeleteRepository ListTagsForResource",

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef
     from mypy_boto3_sts import STSClient
 
+CURRENT = "AWSCURRENT"
+"""The label of the version that whoever asks for a secret gets."""
+FIRST_VALUE = "rollbook-first"
+"""Our own label of a secret's first version."""
+
 
 class AwsCloud:
     """AWS through boto3. Throttled and broken requests are repeated by the SDK's standard mode.
@@ -78,15 +83,18 @@ class AwsCloud:
         return self._registry.find(name)
 
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
-        """Make sure that the secret is there; `create` makes the first value. Its ARN.
+        """Make sure that the secret is there and has a value; `create` makes the first one. Its ARN.
 
-        A secret that is marked for deletion is restored with the value it had.
+        A secret that is marked for deletion is restored with the value it had. One without any value, as
+        Terraform makes it, gets its first; a value that is there is never replaced.
         """
         found = self._secret(name)
         if found is None:
             return self._create_secret(name, create())
         if found.get("DeletedDate"):
             self._restore_secret(name)
+        if not found.get("VersionIdsToStages"):
+            self._put_first_value(name, create())
         return found["ARN"]
 
     def _create_secret(self, name: str, value: str) -> str:
@@ -95,6 +103,27 @@ class AwsCloud:
         with translated(f"create the secret {name}"), suppress(there):
             self._secrets.create_secret(Name=name, SecretString=value)
         return seen(lambda: self._secret(name), f"the secret {name}", clock=self._clock)["ARN"]
+
+    def _put_first_value(self, name: str, value: str) -> None:
+        """Put a value that becomes the current one only where there is none, whatever else happens meanwhile.
+
+        Under a label of its own: AWS makes the first version of a secret the current one by itself, and
+        leaves the label AWSCURRENT where it is when there is another (API reference of PutSecretValue).
+        """
+        with translated(f"put the first value into the secret {name}"):
+            put = self._secrets.put_secret_value(
+                SecretId=name, SecretString=value, VersionStages=[FIRST_VALUE]
+            )
+            if CURRENT in put["VersionStages"] or self._has_current_value(name):
+                return
+            # MiniStack attaches no label by itself. This is refused when somebody was faster.
+            self._secrets.update_secret_version_stage(
+                SecretId=name, VersionStage=CURRENT, MoveToVersionId=put["VersionId"]
+            )
+
+    def _has_current_value(self, name: str) -> bool:
+        versions = self._secrets.describe_secret(SecretId=name).get("VersionIdsToStages") or {}
+        return any(CURRENT in labels for labels in versions.values())
 
     def _restore_secret(self, name: str) -> None:
         with translated(f"restore the secret {name}"):

@@ -1,49 +1,20 @@
-"""What a check of the preflight found, and what a check makes of an answer that it did not get."""
+"""What a check of the preflight makes of an answer of AWS that it did not get."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from botocore.exceptions import ClientError
 
 from rollbook.aws.translation import DENIED, code_of
+from rollbook.domain.findings import Finding, State, judged, not_checked
 from rollbook.errors import RollbookError
+
+__all__ = ["Finding", "State", "asked", "judged", "not_checked"]
 
 NOT_EMULATED = {"", "400", "InvalidAction", "NotImplemented", "UnknownOperation", "UnknownOperationException"}
 """What an emulator answers to an operation that it does not have. Without a code, the SDK takes the status
 for it. MiniStack's EKS says `No route for`."""
-
-
-class State(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    NOT_CHECKED = "not checked"
-    """Nothing is known. Never taken for ok."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `next_step` says how to mend it; empty where nothing has to be."""
-
-    name: str
-    state: State
-    detail: str
-    next_step: str = ""
-
-
-def judged(name: str, state: State, detail: str, next_step: str) -> Finding:
-    """A finding whose next step is told only where there is something to mend."""
-    return Finding(name, state, detail, "" if state is State.OK else next_step)
-
-
-def not_checked(name: str, why: str, next_step: str = "") -> Finding:
-    """Nothing is known, and why."""
-    return Finding(name, State.NOT_CHECKED, why, next_step)
 
 
 def asked(name: str, check: Callable[[], Finding], *, emulated: bool) -> Finding:

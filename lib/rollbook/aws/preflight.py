@@ -241,7 +241,7 @@ def _budget(clients: Clients, account: str) -> Finding:
 
 def _tags(cluster: str, tags: Mapping[str, str] | None, now: datetime) -> Finding:
     if tags is None:
-        return not_checked("owner and expiry", f"there is no EKS cluster {cluster} that could carry them")
+        return not_checked("owner and expiry", f"no EKS cluster {cluster} can be seen that could carry them")
     missing = [name for name in ("owner", "expires") if not tags.get(name)]
     if missing:
         return Finding(
