@@ -104,3 +104,11 @@ def test_a_prometheus_that_is_down() -> None:
     with pytest.raises(EnvironmentFailedError, match="no answer from http") as caught:
         PrometheusMetrics(NOBODY, NOBODY).instant("up")
     assert "sandbox status" in caught.value.next_step
+
+
+def test_something_else_at_the_address_is_not_healthy(metrics: PrometheusMetrics) -> None:
+    """An answer that is JSON, but not Prometheus', is told as such instead of failing on its shape."""
+    here = metrics._prometheus_url
+    other, _ = PrometheusMetrics(f"{here}/query_range?start=0&end=0&step=1#", NOBODY).components()
+    assert (False, "") == (other.healthy, other.version)
+    assert "something else" in other.detail

@@ -74,7 +74,12 @@ class ApiServer:
         self._configuration = client.configuration
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
         self._agent = "rollbook"
-        self.url: str = self._configuration.host
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        host: str = self._configuration.host
+        return host
 
     @classmethod
     def from_kubeconfig(cls, path: Path, context: str | None, records: Records | None = None) -> ApiServer:

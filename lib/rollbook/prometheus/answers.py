@@ -97,11 +97,19 @@ def refusal_of(message: str) -> tuple[int, str]:
     if found is None:
         return 0, message
     try:
-        answer = json.loads(ast.literal_eval(found.group(2)))
-        words = str(answer["error"])
-    except (ValueError, SyntaxError, KeyError, TypeError):
-        words = found.group(2)
-    return int(found.group(1)), words
+        words = words_of(ast.literal_eval(found.group(2)))
+    except (ValueError, SyntaxError):
+        words = ""
+    return int(found.group(1)), words or found.group(2)
+
+
+def words_of(body: str | bytes) -> str:
+    """What a refusal says: `error` of Prometheus, `message` of an API server before it; empty for neither."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return ""
+    return str(answer.get("error") or answer.get("message") or "") if isinstance(answer, dict) else ""
 
 
 def _finite(text: object) -> float | None:

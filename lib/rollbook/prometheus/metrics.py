@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from urllib3.util.retry import Retry
@@ -17,6 +18,9 @@ from rollbook.evidence.answers import Records
 from rollbook.ports import RuleGroup, ScrapeTarget, Series
 from rollbook.prometheus import answers
 
+if TYPE_CHECKING:  # importing requests takes time that `--help` need not spend
+    from requests.adapters import BaseAdapter
+
 TIMEOUT_S = 10
 RETRY = Retry(total=3, backoff_factor=0.2, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
 POINTS_A_QUERY = 10_000
@@ -26,11 +30,20 @@ POINTS_A_QUERY = 10_000
 class PrometheusMetrics:
     """Asks a Prometheus and its Alertmanager; the client library is imported at the first question.
 
-    `records` keeps what they answer.
+    `records` keeps what they answer. `adapter` is another way to both URLs than straight over the network;
+    what it raises must be errors of requests.
     """
 
-    def __init__(self, prometheus_url: str, alertmanager_url: str, *, records: Records | None = None) -> None:
+    def __init__(
+        self,
+        prometheus_url: str,
+        alertmanager_url: str,
+        *,
+        records: Records | None = None,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
         self._records = records
+        self._adapter = adapter
         self._prometheus_url = prometheus_url.rstrip("/")
         self._alertmanager_url = alertmanager_url.rstrip("/")
 
@@ -102,8 +115,10 @@ class PrometheusMetrics:
         session = requests.Session() if records is None else RecordingSession(records, systems)
         # A proxy of the environment cannot reach this machine's loopback.
         session.trust_env = not _is_loopback(self._prometheus_url)
+        adapter = self._adapter or requests.adapters.HTTPAdapter(max_retries=RETRY)
         for url in (self._prometheus_url, self._alertmanager_url):
-            session.mount(url, requests.adapters.HTTPAdapter(max_retries=RETRY))
+            # The client library mounts an adapter of its own at its URL; that of the longer one is taken.
+            session.mount(url + "/", adapter)
         return session
 
     @cached_property
@@ -129,11 +144,7 @@ class PrometheusMetrics:
                     why=f"{words} in {query}",
                     next_step="Correct the query in the service file.",
                 ) from error
-            raise EnvironmentFailedError(
-                f"Prometheus at {self._prometheus_url} answered {status}",
-                why=words,
-                next_step="Look at its log, then run again.",
-            ) from error
+            raise _refused(self._prometheus_url, status, words) from error
         except OSError as error:  # every error of requests is one
             raise _unreachable(self._prometheus_url, error) from error
 
@@ -141,7 +152,9 @@ class PrometheusMetrics:
         """GET JSON. EnvironmentFailedError when it does not come."""
         try:
             response = self._session.get(url, timeout=TIMEOUT_S)
-            response.raise_for_status()
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                words = answers.words_of(response.content) or response.text.strip()[:200]
+                raise _refused(url, response.status_code, words)
             return response.json()
         except (OSError, ValueError) as error:
             raise _unreachable(url, error) from error
@@ -152,10 +165,22 @@ class PrometheusMetrics:
             answer = self._session.get(url + "/-/ready", timeout=TIMEOUT_S)
         except EnvironmentFailedError as error:
             return Component(name, "", healthy=False, detail=error.why or error.what)
+        except (KeyError, TypeError):
+            return Component(name, "", healthy=False, detail=f"what answers at {url} is something else")
         except OSError as error:
             return Component(name, found, healthy=False, detail=_reason(error))
         ready = answer.status_code == 200
         return Component(name, found, healthy=ready, detail="" if ready else answer.text.strip()[:200])
+
+
+def _refused(url: str, status: int, words: str) -> EnvironmentFailedError:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        next_step = "Give the user of the target's credentials the permission that it names."
+    elif status == HTTPStatus.NOT_FOUND:
+        next_step = "Check its address, above all the name and the port of its Service."
+    else:
+        next_step = "Look at its log, then run again."
+    return EnvironmentFailedError(f"{url} answered {status}", why=words, next_step=next_step)
 
 
 def _unreachable(url: str, error: Exception) -> EnvironmentFailedError:

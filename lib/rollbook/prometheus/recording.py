@@ -29,11 +29,13 @@ class RecordingSession(requests.Session):
         except OSError as error:
             self._records.record(asked, NO_ANSWER, no_answer(error))
             raise
+        # Where a redirect was followed, its further hops have come through here themselves.
+        first = response.history[0] if response.history else response
         try:
-            answer = response.json()
+            answer = first.json()
         except ValueError:
-            answer = response.text[:LONGEST_TEXT]
-        self._records.record(asked, str(response.status_code), answer)
+            answer = first.text[:LONGEST_TEXT]
+        self._records.record(asked, str(first.status_code), answer)
         return response
 
     def _asked(self, request: requests.PreparedRequest) -> Asked:
@@ -43,4 +45,6 @@ class RecordingSession(requests.Session):
         )
         parts = urlsplit(url.removeprefix(base))
         call = next(parts.path.removeprefix(one) for one in _PREFIXES if parts.path.startswith(one))
-        return Asked(system, call, dict(parse_qsl(parts.query, keep_blank_values=True)))
+        form = request.body if isinstance(request.body, str) else ""  # of a query that is sent by POST
+        given = [*parse_qsl(parts.query, keep_blank_values=True), *parse_qsl(form, keep_blank_values=True)]
+        return Asked(system, call, dict(given))
