@@ -115,6 +115,7 @@ def _mend(
     progress.say("the sandbox's supervisor is gone: mending the sandbox")
     processes.end_marked(home.tag, pods=False)
     addresses = _addresses(state)
+    processes.wait_released(frozenset(addresses.ports.values()))
     if network.free_ports(network.PORTS, addresses.ports) != dict(addresses.ports):
         progress.say("one of its ports was taken meanwhile: starting a new one")
         return False
