@@ -56,15 +56,19 @@ def act(action: str, given: Mapping[str, str], runner: Runner) -> str:
     return known[name](given, runner)
 
 
-def need_what(command: str) -> None:
-    """NotHere when the command of a step needs what this machine has not."""
+def need_what(command: str, runner: Runner) -> None:
+    """Make ready what the command of a step needs besides; NotHere when this machine has it not.
+
+    The cluster of an emulated AWS is the sandbox's.
+    """
     script = command.split()[0]
     if script in REACH_OUT:
         raise NotHere(REACH_OUT[script])
     if script == "ci/infra.sh" and shutil.which("terraform") is None:
         raise NotHere("terraform is not on the PATH")
-    if script == "ci/release.sh" and not _has_target_aws():
-        raise NotHere("this version of rollbook has no target aws")
+    if script == "ci/release.sh":
+        rollbook = ROOT / ".venv" / "bin" / "rollbook"
+        subprocess.run([rollbook, "sandbox", "up"], cwd=ROOT, env=runner.environment, check=True)
 
 
 def _checkout(_given: Mapping[str, str], runner: Runner) -> str:
@@ -124,12 +128,6 @@ def _terraform(_given: Mapping[str, str], runner: Runner) -> str:
     settings.write_text("\n".join(lines) + "\n")
     runner.environment.update(TF_CLI_CONFIG_FILE=str(settings), CHECKPOINT_DISABLE="1")
     return f"{found}, providers from {'the mirror' if mirror else 'the registry'}"
-
-
-def _has_target_aws() -> bool:
-    rollbook = ROOT / ".venv" / "bin" / "rollbook"
-    told = subprocess.run([rollbook, "run", "--help"], capture_output=True, text=True, check=False)
-    return "--cluster" in told.stdout
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -23,7 +23,7 @@ import boto3
 from ci.equivalents import ROOT, NotHere, Runner, act, need_what
 from ci.expressions import fill, holds
 from ruamel.yaml import YAML
-from tests.terraform import emulated_account
+from tests import ministack
 
 FOLDER = ROOT / ".github" / "workflows"
 ORDER = ("ci", "infra", "deploy", "pages", "release")
@@ -61,7 +61,7 @@ class Local:
         if not self._aws:
             place = self.folder / "aws"
             place.mkdir()
-            self._aws = self.closing.enter_context(emulated_account.running(place))
+            self._aws = self.closing.enter_context(ministack.running(place))
             client = boto3.client(
                 "s3",
                 endpoint_url=self._aws,
@@ -119,7 +119,7 @@ class Local:
                 given = {name: fill(str(value), contexts) for name, value in step.get("with", {}).items()}
                 self.told.add(title, "ran", act(step["uses"], given, runner))
                 return {"outputs": {}}
-            need_what(step["run"])
+            need_what(step["run"], runner)
             return self._command(title, step, runner, contexts)
         except NotHere as reason:
             self.told.add(title, "not run here", str(reason))

@@ -21,7 +21,7 @@
 # **When:** to bring a new version to users step by step; with `fault` set, to see that a bad one is sent back
 # (a drill).
 #
-# **What it changes:** pushes an image; changes the Rollout's template. Argo Rollouts then moves the traffic
+# **What it changes:** pushes an image, unless `digest` names one; changes the Rollout's template. Argo Rollouts then moves the traffic
 # step by step and measures it; it promotes the version or aborts it by itself.
 #
 # **What it proves:** how the release went for users: every request of the whole time is accounted for.
@@ -30,11 +30,16 @@
 # run *deploy* with the earlier version.
 
 # %% tags=["parameters"]
-target = "sandbox"  # where to release: sandbox
+target = "sandbox"  # where to release: sandbox, aws or kubeconfig
+region = ""  # AWS region; empty: that of the profile
+cluster = ""  # name of the EKS cluster; empty: rollbook, as terraform/ has it
+endpoint_url = ""  # an emulator of AWS on this machine, or sandbox for the sandbox's; empty: AWS
+context = ""  # context of the kubeconfig, for the target kubeconfig
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
 name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
 version = ""  # version to release: letters, digits, .+_- in quotes; empty: the next minor version
+digest = ""  # digest of an image in the registry, sha256:...; empty: build one of this version
 fault = ""  # fault of the service file to release on purpose; empty: none
 expect = "promoted"  # verdict that must come out: promoted or rolled-back
 rps = 50.0  # user traffic in requests a second; more than 0, at most 1000
@@ -46,10 +51,15 @@ from rollbook.notebook.parameters import CanaryParameters
 
 parameters = CanaryParameters.of(
     target=target,
+    region=region,
+    cluster=cluster,
+    endpoint_url=endpoint_url,
+    context=context,
     service=service,
     run=run,
     name=name,
     version=version,
+    digest=digest,
     fault=fault,
     expect=expect,
     rps=rps,
@@ -77,12 +87,14 @@ planned = canary.plan(session.ctx, version=parameters.version, fault=parameters.
 fields_table(planned)
 
 # %% [markdown]
-# ## Build the image and push it
+# ## Build the image and push it, or find it
+#
+# With `digest` nothing is built: that very image, which is in the registry already, is taken.
 
 # %%
-from rollbook.phases.images import build_and_push
+from rollbook.phases.images import release_image
 
-image = build_and_push(session.ctx, planned.version)
+image = release_image(session.ctx, planned.version, parameters.digest)
 fields_table(image)
 
 # %% [markdown]

@@ -26,7 +26,11 @@
 # users saw was the one that Argo had set; rules and alerts are loaded and evaluated.
 
 # %% tags=["parameters"]
-target = "sandbox"  # where to release: sandbox
+target = "sandbox"  # where to release: sandbox, aws or kubeconfig
+region = ""  # AWS region; empty: that of the profile
+cluster = ""  # name of the EKS cluster; empty: rollbook, as terraform/ has it
+endpoint_url = ""  # an emulator of AWS on this machine, or sandbox for the sandbox's; empty: AWS
+context = ""  # context of the kubeconfig, for the target kubeconfig
 service = "service.yaml"  # service file; looked for here and in the folders above
 run = ""  # folder of the run to go on with; empty: a new one under reports/
 name = ""  # name of this phase in the record: lower-case letters, digits, -; empty: the runbook's
@@ -37,6 +41,10 @@ from rollbook.notebook.parameters import ValidateParameters
 
 parameters = ValidateParameters.of(
     target=target,
+    region=region,
+    cluster=cluster,
+    endpoint_url=endpoint_url,
+    context=context,
     service=service,
     run=run,
     name=name,

@@ -7,13 +7,21 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
-from rollbook.commands import compare, coverage, index, report, verify
+from rollbook.commands import compare, coverage, doctor, index, judge, report, verify
+from rollbook.commands.target_options import (
+    ClusterOption,
+    ContextOption,
+    EndpointOption,
+    RegionOption,
+    TargetOption,
+)
+from rollbook.domain.target import TargetSpec, check
 from rollbook.errors import BadInputError, CancelledError, ExitCode, RollbookError
 from rollbook.sandbox.commands import app as sandbox_app
 
@@ -28,7 +36,9 @@ app = typer.Typer(
 app.add_typer(sandbox_app, name="sandbox")
 compare.register(app)
 coverage.register(app)
+doctor.register(app)
 index.register(app)
+judge.register(app)
 report.register(app)
 verify.register(app)
 
@@ -53,7 +63,11 @@ class WithParameters(TyperCommand):
     epilog=f"Example: rollbook run --set rps=50 --phase deploy --phase canary. {EXIT_CODES}",
 )
 def run(
-    target: Annotated[str, typer.Option(help="Where to release: sandbox.")] = "sandbox",
+    target: TargetOption = "sandbox",
+    region: RegionOption = "",
+    cluster: ClusterOption = "",
+    endpoint_url: EndpointOption = "",
+    context: ContextOption = "",
     plan: Annotated[Path | None, typer.Option(help="Plan file (YAML).")] = None,
     phase: Annotated[
         list[str] | None, typer.Option(help="Run only this phase of the plan (may be given more than once).")
@@ -90,14 +104,14 @@ def run(
 ) -> None:
     """Release: provision, deploy, canary, a faulty canary on purpose, validate, and a report of it all."""
     from rollbook.bundle.signing import SIGNING_KEY
+    from rollbook.launch import request as asking
     from rollbook.launch.progress import Progress
-    from rollbook.launch.request import Request, check
 
     if sign_key is not None:
         os.environ[SIGNING_KEY] = str(sign_key.expanduser().resolve())
 
     if resume is not None:
-        if plan or phase or set_ or out or deadline:
+        if plan or phase or set_ or out or deadline or region or cluster or endpoint_url or context:
             raise BadInputError(
                 "--resume takes a run up as it was asked for", next_step="Leave the other options out."
             )
@@ -106,8 +120,9 @@ def run(
         folder, checked = read(resume)
     else:
         folder = None
-        request = Request(target, service, plan, tuple(phase or ()), tuple(set_ or ()), out, deadline)
-        checked = check(request, cwd=Path.cwd())
+        spec = TargetSpec(target, region, cluster, endpoint_url, context)
+        request = asking.Request(spec, service, plan, tuple(phase or ()), tuple(set_ or ()), out, deadline)
+        checked = asking.check(request, cwd=Path.cwd())
     from rollbook.launch import run as launcher
     from rollbook.launch.summary import summary
 
@@ -122,7 +137,11 @@ def run(
 
 @app.command(epilog="Example: rollbook abort --run reports/orders-20261123-101500")
 def abort(
-    target: Annotated[str, typer.Option(help="Where it is being released: sandbox.")] = "sandbox",
+    target: TargetOption = "sandbox",
+    region: RegionOption = "",
+    cluster: ClusterOption = "",
+    endpoint_url: EndpointOption = "",
+    context: ContextOption = "",
     service: Annotated[str, typer.Option(help="Service file.")] = "service.yaml",
     run_folder: Annotated[
         Path | None, typer.Option("--run", metavar="RUN", help="Folder of the run whose journal is told.")
@@ -136,7 +155,8 @@ def abort(
     from rollbook.settings import service_file
 
     loaded = service_file.load(service_file.find(service, Path.cwd()))
-    typer.echo(abort_rollout(target, loaded, run=run_folder, force=force))
+    spec = check(TargetSpec(target, region, cluster, endpoint_url, context))
+    typer.echo(abort_rollout(spec, loaded, run=run_folder, force=force))
 
 
 @app.command(epilog="Example: rollbook params canary")
@@ -161,53 +181,6 @@ def params(
         typer.echo(reference.schemas_json(runbook))
     else:
         typer.echo(reference.text_table(MODELS[runbook]) if runbook else reference.listing())
-
-
-@app.command(epilog="Example: rollbook doctor --json")
-def doctor(
-    target: Annotated[
-        Literal["sandbox", "aws"], typer.Option(help="What to check: this machine, or an AWS account.")
-    ] = "sandbox",
-    region: Annotated[str | None, typer.Option(help="AWS region; default: the profile's.")] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="An AWS emulator on this machine.")] = None,
-    service: Annotated[
-        str, typer.Option(help="Service file, for the names that AWS knows.")
-    ] = "service.yaml",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
-) -> None:
-    """Check what the sandbox needs of this machine, or a release of AWS, and say how to mend the rest."""
-    if target == "aws":
-        from rollbook.commands import doctor_aws
-        from rollbook.settings import service_file
-
-        known = service_file.load(service_file.find(service, Path.cwd()))
-        findings = doctor_aws.diagnose(
-            repository=known.image.repository,
-            secret=known.secret,
-            region=region,
-            profile=profile,
-            endpoint_url=endpoint_url,
-        )
-        typer.echo(doctor_aws.told(findings, as_json=as_json))
-        raise typer.Exit(int(doctor_aws.exit_code(findings)))
-    if region or profile or endpoint_url:
-        raise BadInputError("these options are of AWS", next_step="Add --target aws.")
-    from rollbook.sandbox.doctor import checks
-
-    found = checks()
-    if as_json:
-        rows = [
-            {"name": one.name, "ok": one.ok, "detail": one.detail, "next_step": one.next_step}
-            for one in found
-        ]
-        typer.echo(json.dumps({"ok": all(one.ok for one in found), "checks": rows}, indent=2))
-    else:
-        for one in found:
-            typer.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.detail}")
-            if not one.ok and one.next_step:
-                typer.echo(f"      {one.next_step}")
-    raise typer.Exit(int(ExitCode.OK if all(one.ok for one in found) else ExitCode.ENVIRONMENT_FAILED))
 
 
 @app.command(epilog="Example: rollbook init --name orders")

@@ -170,8 +170,8 @@ class Cloud(Protocol):
     def components(self) -> tuple[Component, ...]:
         """The services that were asked, and whether they answered; emulated ones say so."""
 
-    def identity(self) -> Identity:
-        """STS GetCallerIdentity."""
+    def identity(self) -> Identity | None:
+        """STS GetCallerIdentity; None for a target without an account."""
 
     def ensure_repository(self, name: str) -> str:
         """Make sure that the ECR repository is there (immutable tags, scan on push); its URI."""
@@ -191,8 +191,8 @@ class Cloud(Protocol):
     def image_digest(self, repository: str, tag: str) -> str | None:
         """Digest that the registry has for a tag; None when it has none."""
 
-    def has_digest(self, repository: str, digest: str) -> bool:
-        """Whether the registry has an image of that digest."""
+    def has_digest(self, repository: str, digest: str) -> bool | None:
+        """Whether the registry has an image of that digest; None where the registry cannot be asked."""
 
     def delete_repository(self, name: str) -> bool:
         """Delete the repository and its images; False when it was not there."""
@@ -273,8 +273,8 @@ class World:
     traffic: Traffic
     images: ImageBuilder
     clock: Clock
-    edge_url: str
-    """Where users reach the service: `http://127.0.0.1:PORT` in the sandbox."""
+    edge: Callable[[], str]
+    """Finds out where users reach the service: on EKS a load balancer has its name only when it is made."""
     overlay: str
     """Name of the overlay in the service file."""
     environment: Callable[[], tuple[Component, ...]] = field(default=tuple)
@@ -283,3 +283,8 @@ class World:
     """Texts in rendered manifests that stand for what only the target knows, such as an address."""
     disclosures: tuple[str, ...] = ()
     """What is emulated or differs from EKS, one sentence each; shown in the report."""
+
+    @property
+    def edge_url(self) -> str:
+        """Where users reach the service: `http://127.0.0.1:PORT` in the sandbox."""
+        return self.edge()

@@ -24,18 +24,22 @@ from rollbook.clock import SystemClock
 from rollbook.closing import close
 from rollbook.coverage.keeping import begin_coverage
 from rollbook.domain.release import Component
+from rollbook.domain.service import Service
 from rollbook.errors import ExitCode
 from rollbook.evidence.folder import RunFolder, new_run_id
-from rollbook.evidence.journal import Kind
+from rollbook.evidence.journal import Journal, Kind
 from rollbook.evidence.project import record_project
 from rollbook.evidence.record import RunRecord
 from rollbook.evidence.recorder import Recorder
 from rollbook.evidence.resting import EVIDENCE
 from rollbook.notebook.cells import on_cell_error, readable_errors, running_cell
 from rollbook.notebook.display import table
-from rollbook.notebook.parameters import CanaryParameters, RunbookParameters
+from rollbook.notebook.parameters import CanaryParameters, InfrastructureParameters, RunbookParameters
 from rollbook.phases.context import PhaseContext
+from rollbook.phases.infrastructure import Infrastructure, following
+from rollbook.ports import World
 from rollbook.settings import service_file
+from rollbook.targets.values import Values
 
 LAUNCHED = "ROLLBOOK_LAUNCHED"
 """Set by `rollbook run` in its kernels: it begins the phases, ends the run and makes the report itself."""
@@ -63,7 +67,7 @@ class Run:
 
     def take_down(self) -> str:
         """Take the target's own environment down (the sandbox); nothing for one that is not ours."""
-        return targets.take_down(self.ctx.world.target)
+        return targets.take_down(self._parameters.spec)
 
     def finish(self, sentence: str, verdict: str | None = None) -> Finished:
         """End the phase well, and make the report unless `rollbook run` will."""
@@ -98,12 +102,15 @@ class Run:
 
     def _repr_html_(self) -> str:
         service, world = self.ctx.service, self.ctx.world
+        # Elsewhere it has to be asked for, and may not be there yet.
+        url = f"{world.edge_url} " if self._parameters.spec.emulated else ""
+        reached = f"{url}(Host: {service.traffic.host})"
         return table(
             ("run", self.ctx.folder.run_id),
             [
                 ("service", f"{service.name} in namespace {service.namespace}"),
                 ("target", world.target),
-                ("users reach it at", f"{world.edge_url} (Host: {service.traffic.host})"),
+                ("users reach it at", reached),
                 ("record", str(self.ctx.folder.path)),
                 *(("note", sentence) for sentence in world.disclosures),
             ],
@@ -141,9 +148,10 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
         begin_phase(folder, clock, parameters.label, parameters.runbook(), parameters.model_dump(), expected)
     try:
         if bring_up:
-            with journal.step(f"bring up the {parameters.target}"):
-                targets.bring_up(parameters.target, service)
-        world = targets.connect(parameters.target, service, recorder)
+            with journal.step("bring up the target", target=parameters.target):
+                targets.bring_up(parameters.spec, service)
+        world = targets.connect(parameters.spec, service, recorder)
+        made_by = _infrastructure(parameters, service, world, recorder, journal)
     except BaseException as error:
         code, sentence = _told(error)
         record.phase_ended(clock.now(), parameters.label, code, sentence)
@@ -161,10 +169,26 @@ def open_run(parameters: RunbookParameters, *, bring_up: bool = False) -> Run:
         overlay=world.overlay,
         disclosures=list(world.disclosures),
     )
-    ctx = PhaseContext(service, world, folder, journal, parameters.label, print)
+    ctx = PhaseContext(service, world, folder, journal, parameters.label, print, made_by)
     run = Run(ctx, record, parameters, recorder)
     on_cell_error(run.failed)
     return run
+
+
+def _infrastructure(
+    parameters: RunbookParameters, service: Service, world: World, recorder: Recorder, journal: Journal
+) -> Infrastructure | None:
+    """What makes the target, for the runbooks that make and end it."""
+    if not isinstance(parameters, InfrastructureParameters):
+        return None
+    given = Values(
+        backend=parameters.backend,
+        values=parameters.values,
+        charts=parameters.charts,
+        addons=parameters.addons,
+    )
+    progress = following(journal, print)
+    return targets.infrastructure(parameters.spec, service, world, recorder, given, progress)
 
 
 def begin_record(folder: RunFolder, clock: SystemClock, project: Path, target: str) -> RunRecord:

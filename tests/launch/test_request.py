@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.domain.target import TargetSpec
 from rollbook.errors import BadInputError
 from rollbook.launch.request import Request, check
 from rollbook.notebook.parameters import CanaryParameters
@@ -74,12 +75,15 @@ def test_a_secret_that_is_set_is_not_printed() -> None:
 @pytest.mark.parametrize(
     ("request_", "complaint"),
     [
-        (Request(target="mars"), "unknown target 'mars'"),
+        (Request(TargetSpec("mars")), "unknown target 'mars'"),
         (Request(phases=("canry",)), "--phase canry: there is no such phase"),
         (Request(sets=("rps",)), "--set rps: it must be name=value"),
         (Request(sets=("rpm=5",)), "--set rpm: no chosen phase takes rpm"),
         (Request(sets=("canry.rps=5",)), "--set canry.rps: no chosen phase is called 'canry'"),
-        (Request(sets=("deploy.rps=5",)), "--set deploy.rps: no chosen phase takes rps. They take: probes,"),
+        (
+            Request(sets=("deploy.rps=5",)),
+            "--set deploy.rps: no chosen phase takes rps. They take: digest, probes,",
+        ),
         (Request(sets=("rps=5", "rps=6")), "--set rps: it is set twice"),
         (Request(sets=("probes=1.5",)), "phase deploy: probes: Input should be a valid integer"),
         (Request(sets=("account=12345",)), "phase provision: account: String should match pattern"),

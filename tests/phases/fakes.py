@@ -396,7 +396,7 @@ def stage(tmp_path: Path, script: Sequence[RolloutStatus] = (AT_REST,), phase: s
         traffic=traffic,
         images=FakeImages(),
         clock=clock,
-        edge_url="http://127.0.0.1:1",
+        edge=lambda: "http://127.0.0.1:1",
         overlay="sandbox",
         substitutions={"THE_URL": "http://127.0.0.1:9090"},
     )

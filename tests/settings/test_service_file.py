@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def project_with(tmp_path: Path, text: str) -> Path:
-    for folder in ("app", "k8s/overlays/sandbox", "k8s/overlays/eks"):
+    for folder in ("app", "k8s/overlays/sandbox", "k8s/overlays/eks/access"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "app" / "Dockerfile").write_text("FROM python:3.13-slim\n")
     path = tmp_path / "service.yaml"
@@ -32,7 +32,7 @@ def test_own_service_file_is_accepted() -> None:
     service = service_file.load(PROJECT / "service.yaml")
 
     assert service.name == "hello"
-    assert set(service.overlays) == {"sandbox", "eks"}
+    assert set(service.overlays) == {"sandbox", "eks", "eks-access"}
     assert service.signal("errors") is not None
 
 

@@ -14,7 +14,8 @@ class Image:
     """Repository URI, without tag and digest."""
     tag: str
     digest: str
-    size_bytes: int
+    size_bytes: int | None
+    """Of all its layers as they are stored; None for one that was not built here."""
 
     @property
     def reference(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -54,6 +54,21 @@ class TrafficShape:
 
 
 @dataclass(frozen=True)
+class Addresses:
+    """Where parts of a target are, if not where they are looked for. Empty for those that are.
+
+    `prometheus` and `alertmanager` are URLs, or `namespace/service:port` of a Service that is reached through
+    the API server; `edge` is the URL at which users reach the service; `registry` is what stands before the
+    image's repository where the target has no registry of its own (`registry.example.com/team`).
+    """
+
+    prometheus: str = ""
+    alertmanager: str = ""
+    edge: str = ""
+    registry: str = ""
+
+
+@dataclass(frozen=True)
 class Service:
     """One service as its `service.yaml` describes it. Paths are absolute."""
 
@@ -64,7 +79,7 @@ class Service:
     canary_service: str
     port: int
     overlays: Mapping[str, Path]
-    """Kustomize overlay by target name (`sandbox`, `eks`)."""
+    """Kustomize overlay by name (`sandbox`, `eks`, `kubeconfig`; `eks-access`: who may deploy)."""
     image: ImageSource
     secret: str
     """Name of the service's secret in AWS Secrets Manager; empty for none."""
@@ -78,6 +93,8 @@ class Service:
     """Folder with `rules/*.yaml` (and `alertmanager/`) of the service; None when it brings none."""
     source: Path
     """The file that this was read from."""
+    addresses: Mapping[str, Addresses] = field(default_factory=dict)
+    """By target (`aws`, `kubeconfig`)."""
 
     def signal(self, name: str) -> Signal | None:
         """Return the signal of that name, or None when the service does not define it."""

@@ -70,7 +70,7 @@ class OciImageBuilder:
                 next_step='Add one, such as ENTRYPOINT ["python", "-m", "service"].',
             )
         image = self._write(built, repository, version)
-        progress(f"built {image.tag} ({image.size_bytes / 1e6:.1f} MB)")
+        progress(f"built {image.tag} ({(image.size_bytes or 0) / 1e6:.1f} MB)")
         return image, self._layout
 
     def _write(self, built: Built, repository: str, version: str) -> Image:

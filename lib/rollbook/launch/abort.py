@@ -12,6 +12,7 @@ from rollbook.bundle.seal import seal_bundle, unseal
 from rollbook.bundle.signing import signer_of
 from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
+from rollbook.domain.target import TargetSpec
 from rollbook.errors import EnvironmentFailedError, TargetHeldError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Journal
@@ -21,7 +22,7 @@ from rollbook.phases.exclusive import held_by_another
 from rollbook.phases.wayback import back_to_stable
 
 
-def abort(target: str, service: Service, *, run: Path | None, force: bool) -> str:
+def abort(spec: TargetSpec, service: Service, *, run: Path | None, force: bool) -> str:
     """Abort the service's rollout on the target; what was done, in words.
 
     `run` is the folder of the run that was cut off, whose journal is told; without it nothing is recorded.
@@ -32,7 +33,7 @@ def abort(target: str, service: Service, *, run: Path | None, force: bool) -> st
         folder = RunFolder.open(run) if run else _nowhere(stack)
         was_sealed = unseal(folder)
         recorder = Recorder(folder, SystemClock(), "abort")
-        world = targets.connect(target, service, recorder)
+        world = targets.connect(spec, service, recorder)
         journal = folder.journal("abort", world.clock, recorder)
         if was_sealed:
             stack.callback(_seal_again, folder, journal)

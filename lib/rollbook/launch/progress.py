@@ -16,6 +16,7 @@ from rich.status import Status
 from rollbook.errors import EvidenceInvalidError
 from rollbook.evidence.journal import Entry, Kind, read_journal
 from rollbook.launch.cells import CellEvent, CellState, place
+from rollbook.phases.infrastructure import TERRAFORM
 
 POLL_S = 0.3
 GATE_WORDS = {True: "passed", False: "REFUSED", None: "nothing to check"}
@@ -131,6 +132,9 @@ def described(entry: Entry) -> str:
         return f"{entry.name}{detail}"
     if entry.kind is Kind.GATE:
         return f"gate {entry.name}: {GATE_WORDS[data.get('passed')]}: {data.get('sentence', '')}"
+    if entry.kind is Kind.OBSERVATION and entry.source == TERRAFORM:
+        took = f" ({data['seconds']:g} s)" if data.get("seconds") else ""
+        return f"{data.get('address')}: {data.get('action')} {entry.name}{took}"
     if entry.kind is Kind.WAIT:
         return f"{entry.name} ({data.get('declared_s', 0):g} s, declared)"
     return ""

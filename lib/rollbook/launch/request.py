@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rollbook import targets
 from rollbook.coverage.keeping import project_requirements
 from rollbook.domain.service import Service
+from rollbook.domain.target import TargetSpec
+from rollbook.domain.target import check as check_target
 from rollbook.errors import BadInputError
 from rollbook.notebook.parameters import MODELS, RunbookParameters, from_text, parse_set, validated
 from rollbook.settings import plan_file, service_file
@@ -22,7 +23,7 @@ ROOM_S = 1_800.0
 class Request:
     """What `rollbook run` was asked for."""
 
-    target: str = "sandbox"
+    spec: TargetSpec = field(default_factory=TargetSpec)
     service: str = "service.yaml"
     plan: Path | None = None
     phases: tuple[str, ...] = ()
@@ -59,10 +60,7 @@ class Checked:
 
 def check(request: Request, cwd: Path) -> Checked:
     """Check all that can be checked before something is started. BadInputError says what does not fit."""
-    if request.target not in targets.TARGETS:
-        raise BadInputError(
-            f"unknown target {request.target!r}", next_step=f"Targets: {', '.join(targets.TARGETS)}."
-        )
+    check_target(request.spec)
     plan = plan_file.load(request.plan, MODELS) if request.plan else plan_file.DEFAULT
     chosen = _chosen(plan, request.phases)
     settings = _settings(request.sets, chosen)
@@ -146,7 +144,7 @@ def _phase(phase: PlanPhase, sets: dict[str, Any], request: Request, runbooks: P
     values: dict[str, Any] = {**phase.parameters, **sets}
     if phase.expect:
         values.setdefault("expect", phase.expect)
-    values |= {"target": request.target, "service": service, "name": phase.label}
+    values |= {**asdict(request.spec), "service": service, "name": phase.label}
     parameters = validated(MODELS[phase.phase], values, f"phase {phase.label}")
     return Phase(
         name=phase.label,

@@ -7,6 +7,7 @@ from typing import Any
 
 from rollbook import targets
 from rollbook.clock import SystemClock
+from rollbook.domain.target import spec_of
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
@@ -34,7 +35,8 @@ def read(path: Path) -> tuple[RunFolder, Checked]:
         )
     try:
         service_path = service_file.find(str(run["asked"]["service"]), Path.cwd())
-        request = Request(target=str(run["target"]), service=str(service_path), out=folder.path.parent)
+        spec = spec_of(plan[0]["parameters"])
+        request = Request(spec, service=str(service_path), out=folder.path.parent)
         service = service_file.load(service_path)
         runbooks = runbooks_of(service_path.parent)
         phases = tuple(_phase(one, runbooks, str(service_path)) for one in plan)
@@ -53,7 +55,7 @@ def still_done(checked: Checked, folder: RunFolder, phase: Phase, progress: Prog
     recorder = Recorder(folder, clock, phase.name)
     journal = folder.journal(phase.name, clock, recorder)
     try:
-        world = targets.connect(checked.request.target, checked.service, recorder)
+        world = targets.connect(checked.request.spec, checked.service, recorder)
         found = drift(PhaseContext(checked.service, world, folder, journal, phase.name), known, phases)
     except EnvironmentFailedError as error:
         found = str(error)

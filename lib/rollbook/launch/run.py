@@ -54,9 +54,11 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
     ensure_writable(checked.out)
     if any(phase.runbook == "provision" for phase in checked.phases):
         # Minutes, the first time: shown here, where there is a terminal, rather than in a notebook's output.
-        targets.prepare(request.target)
+        targets.prepare(request.spec)
     folder = resumed or RunFolder.create(checked.out, new_run_id(clock.now(), checked.service.name))
-    record = RunRecord(folder) if resumed else begin_record(folder, clock, checked.project, request.target)
+    record = (
+        RunRecord(folder) if resumed else begin_record(folder, clock, checked.project, request.spec.target)
+    )
     plan = [
         {
             "name": phase.name,
@@ -118,7 +120,7 @@ def _phase(
     with progress.following(phase.name, journal), _launched():
         try:
             if phase.runbook != "provision":
-                target.hold()
+                target.hold(ending=phase.runbook == "teardown")
             engine.execute(
                 phase.notebook,
                 output,

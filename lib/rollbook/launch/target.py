@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rollbook import targets
 from rollbook.clock import SystemClock
-from rollbook.errors import ExitCode, RollbookError
+from rollbook.errors import ExitCode, NotFoundError, RollbookError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.recorder import Recorder
@@ -43,11 +43,21 @@ class Target:
     ) -> None:
         self._stack.close()
 
-    def hold(self) -> None:
-        """Take the Lease for the rest of the run. TargetHeldError when another run has it."""
+    def hold(self, *, ending: bool = False) -> None:
+        """Take the Lease for the rest of the run. TargetHeldError when another run has it.
+
+        Where the target is to be ended, its cluster may be gone already, and nobody can hold it.
+        """
         if self._held:
             return
-        holder = self._stack.enter_context(exclusive(self._context("run"), on_lost=self._lost))
+        context = self._context("run")
+        try:
+            context.world.cluster.get("Namespace", "", "default")
+        except NotFoundError:
+            if ending:
+                return
+            raise
+        holder = self._stack.enter_context(exclusive(context, on_lost=self._lost))
         os.environ[HOLDER] = holder
         self._stack.callback(os.environ.pop, HOLDER, None)
         self._held = True
@@ -80,7 +90,7 @@ class Target:
         checked = self._checked
         clock = SystemClock()
         recorder = Recorder(self._folder, clock, phase)
-        world = targets.connect(checked.request.target, checked.service, recorder)
+        world = targets.connect(checked.request.spec, checked.service, recorder)
         journal = self._folder.journal(phase, clock, recorder)
         self._stack.callback(recorder.close)
         return PhaseContext(checked.service, world, self._folder, journal, phase)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from rollbook.domain.target import TargetSpec, spec_of
 from rollbook.errors import BadInputError
 from rollbook.evidence.scrub import looks_like_a_secret
 from rollbook.notebook.cells import readable_errors
@@ -22,7 +23,10 @@ from rollbook.settings.service_file import VERSION_PATTERN
 from rollbook.settings.yaml_file import describe, expected
 from rollbook.settings.yaml_tree import resolved
 
-Target = Literal["sandbox"]
+Target = Literal["sandbox", "aws", "kubeconfig"]
+OptionalDigest = Annotated[str, StringConstraints(pattern=r"^$|^sha256:[0-9a-f]{64}$")]
+OptionalRegion = Annotated[str, StringConstraints(pattern=r"^$|^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+OptionalCluster = Annotated[str, StringConstraints(pattern=r"^$|^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")]
 OptionalVersion = Annotated[str, StringConstraints(pattern=rf"(^$)|({VERSION_PATTERN})")]
 OptionalName = Annotated[str, StringConstraints(pattern=rf"(^$)|({PHASE_NAME})")]
 OptionalAccount = Annotated[str, StringConstraints(pattern=r"^$|^[0-9]{12}$")]
@@ -37,7 +41,15 @@ class RunbookParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    target: Target = Field("sandbox", description="where to release: sandbox")
+    target: Target = Field("sandbox", description="where to release: sandbox, aws or kubeconfig")
+    region: OptionalRegion = Field("", description="AWS region; empty: that of the profile")
+    cluster: OptionalCluster = Field(
+        "", description="name of the EKS cluster; empty: rollbook, as terraform/ has it"
+    )
+    endpoint_url: Line = Field(
+        "", description="an emulator of AWS on this machine, or sandbox for the sandbox's; empty: AWS"
+    )
+    context: Line = Field("", description="context of the kubeconfig, for the target kubeconfig")
     service: Line = Field(
         "service.yaml", min_length=1, description="service file; looked for here and in the folders above"
     )
@@ -79,6 +91,11 @@ class RunbookParameters(BaseModel):
         return fill_in(self)
 
     @property
+    def spec(self) -> TargetSpec:
+        """Where to release."""
+        return spec_of(self.model_dump())
+
+    @property
     def label(self) -> str:
         """Name of this phase in the record."""
         return self.name or self.runbook()
@@ -93,9 +110,26 @@ class RunbookParameters(BaseModel):
         )
 
 
-class ProvisionParameters(RunbookParameters):
+class InfrastructureParameters(RunbookParameters):
+    """What the runbooks take that make and end a target on AWS."""
+
+    backend: Line = Field(
+        "", description="file that says where Terraform's state is; empty: terraform/backend.hcl"
+    )
+    values: Line = Field(
+        "", description="file with values of Terraform's variables; empty: terraform/terraform.tfvars"
+    )
+    addons: bool = Field(True, description="also install or remove the cluster's add-ons")
+    charts: Line = Field("", description="folder with the add-ons' charts; empty: from their repositories")
+
+
+class ProvisionParameters(InfrastructureParameters):
     """Parameters of `runbooks/provision.ipynb`."""
 
+    budget: float = Field(
+        250.0, ge=0, le=100_000, description="US dollars a month that it may cost; 0 to 100000"
+    )
+    accept_unknown: bool = Field(False, description="go on when something has no price in the table")
     account: OptionalAccount = Field(
         "", description="AWS account that it must be, 12 digits in quotes; empty: any"
     )
@@ -107,6 +141,9 @@ class DeployParameters(RunbookParameters):
     version: OptionalVersion = Field(
         "",
         description="version to install: letters, digits, .+_- in quotes; empty: the service's first",
+    )
+    digest: OptionalDigest = Field(
+        "", description="digest of an image in the registry, sha256:...; empty: build one of this version"
     )
     timeout_s: float = Field(
         120.0,
@@ -125,6 +162,9 @@ class CanaryParameters(RunbookParameters):
     version: OptionalVersion = Field(
         "",
         description="version to release: letters, digits, .+_- in quotes; empty: the next minor version",
+    )
+    digest: OptionalDigest = Field(
+        "", description="digest of an image in the registry, sha256:...; empty: build one of this version"
     )
     fault: Line = Field("", description="fault of the service file to release on purpose; empty: none")
     expect: Literal["promoted", "rolled-back"] = Field(
@@ -150,11 +190,13 @@ class ValidateParameters(RunbookParameters):
     probes: int = Field(20, ge=1, le=1000, description="requests sent through the edge; 1 to 1000")
 
 
-class TeardownParameters(RunbookParameters):
+class TeardownParameters(InfrastructureParameters):
     """Parameters of `runbooks/teardown.ipynb`."""
 
     registry: bool = Field(True, description="also delete the image repository and the secret")
-    environment: bool = Field(False, description="also take the sandbox itself down")
+    environment: bool = Field(
+        False, description="also end the target itself: take the sandbox down, destroy what is on AWS"
+    )
 
 
 MODELS: dict[str, type[RunbookParameters]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from html import escape
 from typing import TYPE_CHECKING
 
 from rollbook.domain.release import Component
@@ -31,20 +32,22 @@ class Html:
         return self._text
 
 
-def fields_table(outcome: DataclassInstance) -> Html:
-    """A frozen dataclass, one field a row; what is empty is left out."""
+def fields_table(outcome: DataclassInstance | None) -> Html:
+    """A frozen dataclass, one field a row; what is empty is left out. For None, that there is nothing."""
+    if outcome is None:
+        return rows_table((), (), "There is nothing of this on this target.")
     rows = [
         (field.name.replace("_", " "), value)
         for field in fields(outcome)
         if (value := _shown(getattr(outcome, field.name))) != ""
     ]
-    return _table(("", type(outcome).__name__), rows)
+    return rows_table(("", type(outcome).__name__), rows)
 
 
 def applied_table(applied: Sequence[Applied]) -> Html:
     """Objects that were applied, and what that changed."""
     rows = [(one.kind, one.namespace, one.name, one.change) for one in applied]
-    return _table(("kind", "namespace", "name", "change"), rows)
+    return rows_table(("kind", "namespace", "name", "change"), rows)
 
 
 def component_table(components: Sequence[Component]) -> Html:
@@ -59,14 +62,14 @@ def component_table(components: Sequence[Component]) -> Html:
         )
         for one in components
     ]
-    return _table(("component", "version", "health", "", "detail"), rows)
+    return rows_table(("component", "version", "health", "", "detail"), rows)
 
 
 def gate_table(gates: Sequence[Gate]) -> Html:
     """Gates with what was expected and what was found."""
     words = {True: "passed", False: "REFUSED", None: "nothing to check"}
     rows = [(gate.name, words[gate.passed], gate.expected, gate.got, gate.sentence) for gate in gates]
-    return _table(("gate", "state", "expected", "found", "in words"), rows)
+    return rows_table(("gate", "state", "expected", "found", "in words"), rows)
 
 
 def users_table(account: UserAccount) -> Html:
@@ -82,7 +85,7 @@ def users_table(account: UserAccount) -> Html:
         )
         for one in account.versions
     ]
-    return _table(("answered by", "requests", "failed", "causes", "p50 ms", "p95 ms"), rows)
+    return rows_table(("answered by", "requests", "failed", "causes", "p50 ms", "p95 ms"), rows)
 
 
 def _shown(value: object) -> str:
@@ -105,6 +108,8 @@ def _milliseconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds * 1000:.1f}"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
-    text = "\n".join("  ".join(str(cell) for cell in row) for row in rows)
-    return Html(table(header, rows), text)
+def rows_table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:
+    """Rows of cells under a header; a caption alone, without any rows, is a sentence."""
+    lines = ["  ".join(str(cell) for cell in row).rstrip() for row in rows]
+    text = "\n".join([*([caption] if caption else []), *lines])
+    return Html(table(header, rows, caption) if header else f"<p>{escape(caption)}</p>", text)

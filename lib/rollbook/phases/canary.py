@@ -24,6 +24,7 @@ from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.deploy import apply
+from rollbook.phases.edge import until_it_follows
 from rollbook.phases.exclusive import exclusive
 from rollbook.phases.follow import Follower, RolloutEnd
 from rollbook.phases.manifests import Release
@@ -225,18 +226,21 @@ def users_and_rollout(
 ) -> Iterator[Canary]:
     """Send users' traffic, and see to it that an early end leaves all of it on stable.
 
-    TargetHeldError when another run changes the same target.
+    TargetHeldError when another run changes the same target; EnvironmentFailedError when the edge does not
+    follow the cluster.
     """
     traffic_plan = ctx.traffic_plan(rps=rps, duration_s=timings.longest_s)
     log = ctx.folder.traffic_log(ctx.phase)
-    with exclusive(ctx, on_lost=_stop_here), ctx.world.traffic.start(traffic_plan, log) as traffic:
-        canary = Canary(ctx, planned, image, traffic, timings)
-        try:
-            yield canary
-        except BaseException as error:
-            if canary.ended is None:
-                back_to_stable(ctx, type(error).__name__)
-            raise
+    with exclusive(ctx, on_lost=_stop_here):
+        until_it_follows(ctx, Release(planned.version, image))
+        with ctx.world.traffic.start(traffic_plan, log) as traffic:
+            canary = Canary(ctx, planned, image, traffic, timings)
+            try:
+                yield canary
+            except BaseException as error:
+                if canary.ended is None:
+                    back_to_stable(ctx, type(error).__name__)
+                raise
 
 
 def _stop_here(_holder: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollbook.domain.rollout import RolloutStatus
 from rollbook.domain.service import Service
@@ -12,6 +13,9 @@ from rollbook.errors import NotFoundError
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Journal, Kind
 from rollbook.ports import World
+
+if TYPE_CHECKING:
+    from rollbook.phases.infrastructure import Infrastructure
 
 
 def _silent(_line: str) -> None:
@@ -28,6 +32,8 @@ class PhaseContext:
     journal: Journal
     phase: str
     say: Callable[[str], None] = _silent
+    infrastructure: Infrastructure | None = None
+    """What makes the target; None where rollbook does not, and in phases that leave it as it is."""
 
     def rollout_status(self) -> RolloutStatus:
         """The Rollout now. NotFoundError when nothing is deployed."""

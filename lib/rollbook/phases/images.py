@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollbook.domain.release import Image
+from rollbook.errors import BadInputError
 from rollbook.phases.context import PhaseContext
 
 
@@ -29,3 +30,25 @@ def build_and_push(ctx: PhaseContext, version: str) -> Image:
         step |= {"digest": pushed.digest, "repository": pushed.repository}
     ctx.say(f"image {pushed.tag} is in the registry, {pushed.digest[:19]}")
     return pushed
+
+
+def release_image(ctx: PhaseContext, version: str, digest: str) -> Image:
+    """The image to release: the one of `digest`, if it is given, and otherwise a new one.
+
+    BadInputError when the registry has no image of that digest.
+    """
+    if not digest:
+        return build_and_push(ctx, version)
+    source = ctx.service.image
+    with ctx.journal.step("find image", version=version, digest=digest) as step:
+        uri = ctx.world.cloud.find_repository(source.repository)
+        there = uri is not None and ctx.world.cloud.has_digest(source.repository, digest)
+        step |= {"repository": uri or "", "in_registry": there}
+    if uri is None or there is False:
+        raise BadInputError(
+            f"there is no image {digest[:19]} in {uri or source.repository}",
+            why="no registry has it" if uri else "there is no such repository",
+            next_step="Push it first, or give the digest that was pushed (ci/image.sh prints it).",
+        )
+    ctx.say(f"image {digest[:19]} of {uri}" + ("" if there else "; whether it is there is not asked"))
+    return Image(repository=uri, tag="", digest=digest, size_bytes=None)

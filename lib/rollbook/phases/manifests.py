@@ -32,15 +32,7 @@ def overlay_manifests(service: Service, world: World, release: Release) -> tuple
     Raises BadInputError when the service has no overlay for the target, or when the overlay has no such
     Rollout or container.
     """
-    overlay = service.overlays.get(world.overlay)
-    if overlay is None:
-        known = ", ".join(sorted(service.overlays))
-        raise BadInputError(
-            f"{service.source.name} names no overlay for {world.overlay}",
-            why=f"it has {known}",
-            next_step=f"Add `{world.overlay}:` under `overlays:`.",
-        )
-    rendered = [_substituted(manifest, world.substitutions) for manifest in world.cluster.render(overlay)]
+    rendered = overlay_objects(service, world, world.overlay, world.substitutions)
     rollouts = [
         manifest
         for manifest in rendered
@@ -48,11 +40,29 @@ def overlay_manifests(service: Service, world: World, release: Release) -> tuple
     ]
     if len(rollouts) != 1:
         raise BadInputError(
-            f"the overlay {overlay.name} holds {len(rollouts)} Rollouts called {service.rollout}",
+            f"the overlay {world.overlay} holds {len(rollouts)} Rollouts called {service.rollout}",
             next_step="It should hold exactly one; `rollout:` in the service file names it.",
         )
     _put_release(rollouts[0], service, release)
     return tuple(rendered)
+
+
+def overlay_objects(
+    service: Service, world: World, name: str, substitutions: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The objects of one of the service's overlays, with what only the target knows.
+
+    BadInputError when the service file names no such overlay, or kustomize refuses it.
+    """
+    overlay = service.overlays.get(name)
+    if overlay is None:
+        known = ", ".join(sorted(service.overlays))
+        raise BadInputError(
+            f"{service.source.name} names no overlay for {name}",
+            why=f"it has {known}",
+            next_step=f"Add `{name}:` under `overlays:`.",
+        )
+    return [_substituted(manifest, substitutions) for manifest in world.cluster.render(overlay)]
 
 
 def _put_release(rollout: dict[str, Any], service: Service, release: Release) -> None:

@@ -54,24 +54,34 @@ def check_components(ctx: PhaseContext) -> tuple[Component, ...]:
             raise EnvironmentFailedError(
                 "not every component is healthy",
                 why="; ".join(f"{one.name}: {one.detail or 'no answer'}" for one in sick),
-                next_step="`rollbook sandbox status` tells more; `rollbook sandbox up` mends it.",
+                next_step=_mend(world.target),
             )
     ctx.say(f"{len(found)} components are healthy")
     return tuple(found.values())
 
 
-def check_identity(ctx: PhaseContext, *, account: str = "") -> Identity:
-    """Who the cloud says we are. BadInputError when it is not the account that was expected."""
+def _mend(target: str) -> str:
+    if target == "sandbox":
+        return "`rollbook sandbox status` tells more; `rollbook sandbox up` mends it."
+    return f"`rollbook doctor --target {target}` tells more."
+
+
+def check_identity(ctx: PhaseContext, *, account: str = "") -> Identity | None:
+    """Who the cloud says we are; None without one. BadInputError when it is not the expected account."""
     with ctx.journal.step("check identity") as step:
         identity = ctx.world.cloud.identity()
-        step |= {"account": identity.account, "arn": identity.arn, "emulated": identity.emulated}
-    if account and identity.account != account:
+        if identity is not None:
+            step |= {"account": identity.account, "arn": identity.arn, "emulated": identity.emulated}
+    if account and (identity is None or identity.account != account):
         raise BadInputError(
-            f"AWS account {identity.account} is not {account}",
-            why=f"the credentials are those of {identity.arn}",
+            f"AWS account {identity.account if identity else '(none)'} is not {account}",
+            why=f"the credentials are those of {identity.arn}" if identity else "this target is not of AWS",
             next_step="Take other credentials, or change the parameter `account`.",
         )
-    ctx.say(f"AWS account {identity.account}{' (emulated)' if identity.emulated else ''}: {identity.arn}")
+    if identity is None:
+        ctx.say("this target has no AWS account")
+    else:
+        ctx.say(f"AWS account {identity.account}{' (emulated)' if identity.emulated else ''}: {identity.arn}")
     return identity
 
 

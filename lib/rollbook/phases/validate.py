@@ -34,17 +34,21 @@ def running_digest(ctx: PhaseContext) -> Gate:
     running = {pod.image_id.rpartition("@")[2] for pod in pods if not pod.deleting}
     source = ctx.service.image.repository
     registry = ctx.world.cloud.has_digest(source, released)
-    passed = bool(pods) and running == {released} and registry
-    got = f"{', '.join(sorted(running)) or 'no pods'}; in the registry: {'yes' if registry else 'no'}"
+    passed = bool(pods) and running == {released} and registry is not False
+    has_it = {True: "yes", False: "no", None: "not asked"}[registry]
+    told = {
+        True: ", and the registry has it",
+        False: ", but the registry lacks it",
+        None: "; the registry of this target cannot be asked",
+    }[registry]
     return written(
         ctx,
         Gate(
             "running image",
             passed,
             released,
-            got,
-            f"{len(pods)} pods run {released[:19]}, the digest that the Rollout names"
-            + (", and the registry has it" if registry else ", but the registry lacks it"),
+            f"{', '.join(sorted(running)) or 'no pods'}; in the registry: {has_it}",
+            f"{len(pods)} pods run {released[:19]}, the digest that the Rollout names{told}",
         ),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rollbook.bundle.run_record import ComponentRecord, RunRecord
 from rollbook.evidence.answers import Answer
 from rollbook.report import formats
+from rollbook.report.estimate_view import EstimateView, estimate_view
 from rollbook.report.places import Places
 from rollbook.report.tables import Cell, Table, capped, numbers, text
 from rollbook.report.texts import short
@@ -18,15 +19,19 @@ OPERATIONS_LISTED = 60
 
 @dataclass(frozen=True)
 class CostView:
-    """A sentence about money, and the calls to AWS by operation; None without a call on record."""
+    """A sentence about money, the calls to AWS by operation, and what the target is estimated to cost.
+
+    The last two are None where the record holds none.
+    """
 
     sentence: str
     tone: str
     calls: Table | None
+    estimate: EstimateView | None = None
 
 
 def cost_view(run: RunRecord, answers: Sequence[Answer], places: Places) -> CostView:
-    """Say plainly whether AWS was real; of what real calls cost, the record holds nothing."""
+    """Say plainly whether AWS was real; of what real calls cost, the record holds estimates at most."""
     calls = [one for one in answers if one.asked.of.startswith("aws")]
     parts = [part for part in run.components if part.name.lower().startswith("aws") or "AWS" in part.detail]
     emulators = [part for part in parts if part.emulated]
@@ -36,7 +41,7 @@ def cost_view(run: RunRecord, answers: Sequence[Answer], places: Places) -> Cost
         tone = "warn"
         sentence = (
             f"Real AWS: {formats.counted(len(real), 'answer')} of its own endpoints are on record. "
-            "What the run cost is not measured here: the bill of the account says."
+            "What it cost is not measured here: the bill of the account says."
         )
     elif (calls or parts) and len(emulators) == len(parts):
         names = ", ".join(dict.fromkeys(_named(part) for part in emulators if part.version)) or "An emulator"
@@ -46,7 +51,7 @@ def cost_view(run: RunRecord, answers: Sequence[Answer], places: Places) -> Cost
         sentence = "Not all of AWS is known to have been emulated, and what it cost is not measured here."
     else:
         tone, sentence = "muted", "Nothing of AWS is on record in this run, neither real nor emulated."
-    return CostView(sentence, tone, _calls(calls, places) if calls else None)
+    return CostView(sentence, tone, _calls(calls, places) if calls else None, estimate_view(answers, places))
 
 
 def _named(part: ComponentRecord) -> str:

@@ -16,7 +16,16 @@ from rollbook.settings.yaml_tree import Location, Tree
 RunbookName = Literal["provision", "deploy", "canary", "validate", "teardown"]
 PHASE_NAME = r"^[a-z][a-z0-9-]{0,40}$"
 Deadline = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-OPTIONS = {"target": "--target", "service": "--service", "run": "--out", "name": "the phase's own `name`"}
+OPTIONS = {
+    "target": "--target",
+    "region": "--region",
+    "cluster": "--cluster",
+    "endpoint_url": "--endpoint-url",
+    "context": "--context",
+    "service": "--service",
+    "run": "--out",
+    "name": "the phase's own `name`",
+}
 """Parameters that the launcher sets itself, and where they are set instead."""
 
 

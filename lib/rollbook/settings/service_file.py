@@ -64,6 +64,19 @@ class SignalSection(_Strict):
     unit: Literal["requests/s", "share", "s", "bytes"]
 
 
+PLACE = r"^$|^https?://\S+$|^[a-z0-9-]+/[a-z0-9-]+:[0-9]{1,5}$"
+"""A URL, or a Service as `namespace/name:port`."""
+
+
+class AddressesSection(_Strict):
+    """Where parts of one target are."""
+
+    prometheus: Annotated[str, StringConstraints(pattern=PLACE)] = ""
+    alertmanager: Annotated[str, StringConstraints(pattern=PLACE)] = ""
+    edge: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^\s/]+/?$")] = ""
+    registry: Annotated[str, StringConstraints(pattern=r"^$|^[a-z0-9][a-z0-9.:_/-]*[a-z0-9]$")] = ""
+
+
 class ServiceFile(_Strict):
     """The whole file."""
 
@@ -82,6 +95,7 @@ class ServiceFile(_Strict):
     signals: dict[str, SignalSection] = Field(min_length=1)
     faults: dict[str, dict[str, str]] = Field(default_factory=dict)
     monitoring: str = ""
+    addresses: dict[Literal["aws", "kubeconfig"], AddressesSection] = Field(default_factory=dict)
 
     @field_validator("faults")
     @classmethod
@@ -152,6 +166,9 @@ def load(path: Path) -> domain.Service:
         initial_version=file.initial_version,
         monitoring=_existing(root, file.monitoring, "monitoring", path) if file.monitoring else None,
         source=path,
+        addresses=MappingProxyType(
+            {target: domain.Addresses(**found.model_dump()) for target, found in file.addresses.items()}
+        ),
     )
 
 

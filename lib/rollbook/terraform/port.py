@@ -205,6 +205,8 @@ class Outputs:
     cluster_certificate_authority_data: str
     """PEM in base64; the emulator gives an empty text."""
     cluster_version: str
+    deployers_group: str
+    """Group of Kubernetes that the deploy role is in."""
     load_balancer_class: str
     repository_url: str
     secret_arn: str

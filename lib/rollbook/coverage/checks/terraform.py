@@ -22,17 +22,23 @@ HARMLESS = {"no-op", "read"}
 
 @check("terraform.plan_clean")
 def plan_clean(bundle: Bundle) -> Finding:
-    """A plan made after everything was applied changes nothing: what is there is what is written."""
+    """A plan made after everything was applied changes nothing: what is there is what is written.
+
+    Where an emulator stands for AWS, `parameters.known_differences` of the plan lists what that is known to
+    leave out, by `address`, `action` and `attributes`; it is told, and counts as no change.
+    """
     found = required(bundle, "terraform", "plan", told="made a Terraform plan")
     answer, ref = found[-1]
     emulated = _emulated(answer)
     if answer.status not in {"0", "2"}:
         return failed(f"`terraform plan` ended with {answer.status}.", ref, emulated=emulated)
-    changes = [
+    known = {str(one["address"]) for one in answer.asked.parameters.get("known_differences") or ()}
+    changing = {
         str(change["address"])
         for change in answer.answer["resource_changes"]
         if set(change["change"]["actions"]) - HARMLESS
-    ]
+    }
+    changes = changing - known
     if changes:
         told = ", ".join(sorted(changes)[:5])
         return failed(
@@ -41,7 +47,8 @@ def plan_clean(bundle: Bundle) -> Finding:
     kept = len(answer.answer["resource_changes"])
     if not kept:
         raise NoDataError("The plan is about no resources.", (ref,))
-    return proved(f"The plan changes none of {kept} resources.", ref, emulated=emulated)
+    left_out = f", but for {len(changing)} that the emulator is known to leave out" if changing else ""
+    return proved(f"The plan changes none of {kept} resources{left_out}.", ref, emulated=emulated)
 
 
 @check("terraform.applied")

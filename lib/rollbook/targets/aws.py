@@ -1,0 +1,121 @@
+"""EKS; or, with an emulator of AWS, everything but the cluster, which is the sandbox's then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollbook.aws.clients import Clients
+from rollbook.aws.cloud import AwsCloud
+from rollbook.aws.eks import EksTokens, cluster_access
+from rollbook.clock import SystemClock
+from rollbook.domain.service import Service
+from rollbook.domain.target import AWS, OF_THE_SANDBOX, TargetSpec
+from rollbook.evidence.answers import Records
+from rollbook.images.elsewhere import BuiltElsewhere
+from rollbook.kubernetes import bearer
+from rollbook.kubernetes.cluster import KubernetesCluster
+from rollbook.kubernetes.deferred import DeferredApiServer
+from rollbook.kubernetes.leases import KubernetesLeases
+from rollbook.kubernetes.proxied import service_url
+from rollbook.kubernetes.rest import ApiServer
+from rollbook.ports import Clock, World
+from rollbook.sandbox import api
+from rollbook.targets import sandbox as of_the_sandbox
+from rollbook.targets.parts import (
+    PROMETHEUS_PLACEHOLDER,
+    addresses_of,
+    edge_of,
+    kubectl,
+    metrics_of,
+)
+from rollbook.traffic.users import UserTraffic
+
+CLUSTER = "rollbook"
+"""What terraform/ calls the cluster by default."""
+EMULATED_REGION = "us-east-1"
+"""terraform/'s own default; not the one of the sandbox's target, whose repository would be in the way."""
+REGION_PLACEHOLDER = "ROLLBOOK_AWS_REGION"
+"""Stands in manifests for the region that the secret is in."""
+DISCLOSURE = (
+    "EKS is emulated too. The cluster that Terraform makes there answers nothing, and the sandbox's takes "
+    "its place, with the sandbox's overlay and add-ons."
+)
+
+
+def cluster_of(spec: TargetSpec) -> str:
+    """Name of the EKS cluster."""
+    return spec.cluster or CLUSTER
+
+
+def clients_of(spec: TargetSpec, records: Records | None) -> Clients:
+    """Clients of AWS, or of the emulator. EnvironmentFailedError when that is down."""
+    if not spec.endpoint_url:
+        return Clients.real(region=spec.region or None, records=records)
+    return Clients.emulating(emulator(spec), region=spec.region or EMULATED_REGION, records=records)
+
+
+def emulator(spec: TargetSpec) -> str:
+    """URL of the emulator."""
+    if spec.endpoint_url == OF_THE_SANDBOX:
+        return api.load().endpoints.aws_endpoint_url
+    return spec.endpoint_url.rstrip("/")
+
+
+def connect(spec: TargetSpec, service: Service, records: Records | None) -> World:
+    """The collaborators. The cluster is looked for when it is first asked something."""
+    clients, clock = clients_of(spec, records), SystemClock()
+    if spec.endpoint_url:
+        return _emulated(spec, service, clients, clock, records)
+    name, found = cluster_of(spec), addresses_of(service, AWS)
+    server = DeferredApiServer(lambda: _eks(clients, name, clock), records)
+    return World(
+        target=AWS,
+        overlay="eks",
+        cluster=KubernetesCluster(server, kubectl=kubectl(), container=service.image.container),
+        leases=KubernetesLeases(server),
+        cloud=AwsCloud(clients, clock),
+        metrics=metrics_of(server, found, records),
+        traffic=UserTraffic(records),
+        images=BuiltElsewhere(),
+        clock=clock,
+        edge=edge_of(server, found),
+        substitutions={
+            PROMETHEUS_PLACEHOLDER: service_url(found.prometheus),
+            REGION_PLACEHOLDER: clients.region,
+        },
+    )
+
+
+def api_server(spec: TargetSpec) -> ApiServer:
+    """The API server of the EKS cluster. NotFoundError when there is none."""
+    return _eks(clients_of(spec, None), cluster_of(spec), SystemClock())
+
+
+def _eks(clients: Clients, name: str, clock: Clock) -> ApiServer:
+    found = cluster_access(clients, name)
+    return bearer.connect(
+        found.endpoint,
+        certificate_authority=found.certificate_authority,
+        tokens=EksTokens(clients, name, clock),
+    )
+
+
+def _emulated(
+    spec: TargetSpec, service: Service, clients: Clients, clock: Clock, records: Records | None
+) -> World:
+    running = api.load()
+    name = cluster_of(spec)
+
+    def connected() -> ApiServer:
+        # What EKS is asked for is the same; the token is made as well, though nobody could check it here.
+        cluster_access(clients, name)
+        EksTokens(clients, name, clock).token()
+        return ApiServer.from_kubeconfig(running.kubeconfig, None)
+
+    world = of_the_sandbox.around(service, running, DeferredApiServer(connected, records), records)
+    return replace(
+        world,
+        target=AWS,
+        cloud=AwsCloud(clients, clock),
+        disclosures=(*world.disclosures, DISCLOSURE),
+    )

@@ -1,0 +1,68 @@
+"""What targets with a cluster of somebody else have in common: where Prometheus, the edge and kubectl are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from rollbook.domain.service import Addresses, Service
+from rollbook.errors import EnvironmentFailedError
+from rollbook.evidence.answers import Records
+from rollbook.kubernetes.edge import edge_url
+from rollbook.kubernetes.proxied import ServiceProxy, service_url
+from rollbook.kubernetes.rest import ApiServer
+from rollbook.prometheus.metrics import PrometheusMetrics
+
+PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
+"""Stands in manifests for the address of the target's Prometheus, as the cluster itself reaches it."""
+PROMETHEUS = "monitoring/monitoring-prometheus:9090"
+"""Where the add-on puts it: namespace, Service and port."""
+ALERTMANAGER = "monitoring/monitoring-alertmanager:9093"
+EDGE_S = 300.0
+"""How long a load balancer may take to get its name."""
+
+
+def addresses_of(service: Service, target: str) -> Addresses:
+    """What the service file says of a target, completed by where the add-ons put things."""
+    given = service.addresses.get(target, Addresses())
+    return Addresses(
+        prometheus=given.prometheus or PROMETHEUS,
+        alertmanager=given.alertmanager or ALERTMANAGER,
+        edge=given.edge.rstrip("/"),
+        registry=given.registry,
+    )
+
+
+def metrics_of(server: ApiServer, found: Addresses, records: Records | None) -> PrometheusMetrics:
+    """Prometheus and Alertmanager: by their URLs, or by the API server's proxy where they are Services."""
+    inside = any(service_url(place) != place for place in (found.prometheus, found.alertmanager))
+    return PrometheusMetrics(
+        service_url(found.prometheus),
+        service_url(found.alertmanager),
+        records=records,
+        adapter=ServiceProxy(server) if inside else None,
+    )
+
+
+def edge_of(server: ApiServer, found: Addresses) -> Callable[[], str]:
+    """Finds out where users reach the service, once."""
+
+    @cache
+    def edge() -> str:
+        return found.edge or edge_url(server, timeout_s=EDGE_S)
+
+    return edge
+
+
+def kubectl() -> Path:
+    """The command that renders overlays. EnvironmentFailedError when it is not on the PATH."""
+    found = shutil.which("kubectl")
+    if found is None:
+        raise EnvironmentFailedError(
+            "kubectl is not on the PATH",
+            why="overlays are rendered by its kustomize",
+            next_step="Install it: https://kubernetes.io/docs/tasks/tools/",
+        )
+    return Path(found)
