@@ -144,6 +144,17 @@ addon_table(installed)
 applied_table(granted)
 
 # %% [markdown]
+# ## Look at the cluster as a release will find it
+#
+# Versions, kinds, controllers, each right that a release needs, metrics, and the way in for users. Red names all that
+# is missing, and how to mend it.
+
+# %%
+from rollbook.notebook.infrastructure_tables import finding_table
+
+finding_table(provision.preflight(session.ctx))
+
+# %% [markdown]
 # ## Check every component
 #
 # Each part is asked for its version and health. *Emulated* marks what stands in for the real thing.

@@ -14,6 +14,18 @@ from rollbook.sandbox.progress import PlainProgress
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+IN_THE_SANDBOX_S = 1200
+"""Time for a test in the sandbox; the first one waits until it is built, too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests in the sandbox more time than others, unless they say how much they may take."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & {"sandbox", "chaos_home"} and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(IN_THE_SANDBOX_S))
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The checkout."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from rollbook.domain.findings import Finding
 from rollbook.domain.release import Component, Image
 from rollbook.domain.rollout import AnalysisRun, ClusterEvent, PodStatus, RolloutStatus, Step
 from rollbook.domain.traffic import RequestRecord, TrafficPlan
@@ -279,6 +280,8 @@ class World:
     """Name of the overlay in the service file."""
     environment: Callable[[], tuple[Component, ...]] = field(default=tuple)
     """Health of what the target itself runs (sandbox processes); empty for EKS."""
+    preflight: Callable[[], tuple[Finding, ...]] = field(default=tuple)
+    """Looks at a cluster that is not rollbook's own as a release would find it; nothing for the sandbox."""
     substitutions: Mapping[str, str] = field(default_factory=dict)
     """Texts in rendered manifests that stand for what only the target knows, such as an address."""
     disclosures: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ CHOICE = "ROLLBOOK_TEST_CHROMIUM"
 """Environment variable: a Chromium's path, or `package` for the packaged one; unset: what there is."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-STARTS_WITHIN_S = 30
+STARTS_WITHIN_S = 90
 FETCHED_WITHIN_S = 240
 NPM_LOCK = Path(__file__).with_name("npm.lock")
 FONTS = """<?xml version="1.0"?>

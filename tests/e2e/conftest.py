@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rollbook.evidence.journal import Entry, read_journal
@@ -19,6 +20,7 @@ from rollbook.sandbox.api import Sandbox
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+KERNEL = "ipykernel_launcher"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,27 @@ def environment(home: Path | None = None) -> dict[str, str]:
     return found
 
 
+def eventually(what: str, holds: Callable[[], bool], timeout_s: float = 120.0) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"within {timeout_s:g} s it never came true that {what}"
+        time.sleep(0.1)
+
+
+def command_of(process: psutil.Process) -> str:
+    """A process's command line; empty when it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def kernels_of(pid: int) -> list[psutil.Process]:
+    """The kernels that a command has started."""
+    return [one for one in psutil.Process(pid).children(recursive=True) if KERNEL in command_of(one)]
+
+
 def rollbook(*arguments: str, home: Path | None = None, timeout_s: float = 600) -> Finished:
     """Run `rollbook ARGUMENTS` in the project and wait for its end."""
     done = subprocess.run(
@@ -71,7 +94,7 @@ def run_folder(out: Path) -> Path:
     return folders[0]
 
 
-def entries_until(out: Path, done: Callable[[Entry], bool], timeout_s: float = 120) -> tuple[Entry, ...]:
+def entries_until(out: Path, done: Callable[[Entry], bool], timeout_s: float = 240) -> tuple[Entry, ...]:
     """Read the journal of the run beneath `out` until an entry satisfies `done`."""
     deadline = time.monotonic() + timeout_s
     entries: tuple[Entry, ...] = ()
@@ -91,7 +114,7 @@ def kubectl(sandbox: Sandbox, *arguments: str) -> Mapping[str, Any]:
         [str(sandbox.kubectl), "--kubeconfig", str(sandbox.kubeconfig), *arguments, "-o", "json"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     loaded = json.loads(done.stdout)

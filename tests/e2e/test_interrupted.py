@@ -12,7 +12,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.e2e.conftest import BIN, PROJECT, Finished, entries_until, environment, kubectl, run_folder
+from tests.e2e.conftest import (
+    BIN,
+    PROJECT,
+    Finished,
+    command_of,
+    entries_until,
+    environment,
+    eventually,
+    kernels_of,
+    kubectl,
+    rollbook,
+    run_folder,
+)
 
 from rollbook.evidence.journal import Entry, Kind
 from rollbook.sandbox.api import Sandbox
@@ -26,11 +38,11 @@ def at_twenty(entry: Entry) -> bool:
 
 
 @contextmanager
-def canary_at_twenty(out: Path, log: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def canary_at_twenty(out: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
     """A canary by the command line that has users on the new version."""
     with log.open("w") as stderr:
         running = subprocess.Popen(
-            [str(BIN / "rollbook"), "run", "--json", "--phase", "canary", "--out", str(out), *options],
+            [str(BIN / "rollbook"), "run", "--json", "--phase", "canary", "--out", str(out)],
             cwd=PROJECT,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -48,16 +60,19 @@ def canary_at_twenty(out: Path, log: Path, *options: str) -> Iterator[subprocess
 
 
 def end_of(running: subprocess.Popen[str], log: Path) -> Finished:
-    out, _ = running.communicate(timeout=120)
+    out, _ = running.communicate(timeout=240)
     return Finished(running.returncode, out, log.read_text())
 
 
 def assert_back_on_stable(sandbox: Sandbox) -> None:
-    rollout = kubectl(sandbox, "get", "rollout", "hello", "-n", "hello")
-    route = kubectl(sandbox, "get", "traefikservice", "hello", "-n", "hello")
-    weights = {one["name"]: one.get("weight", 0) for one in route["spec"]["weighted"]["services"]}
-    assert rollout["status"]["canary"].get("weights", {}).get("canary", {}).get("weight", 0) == 0
-    assert weights == {"hello-stable": 100, "hello-canary": 0}
+    def back() -> bool:
+        rollout = kubectl(sandbox, "get", "rollout", "hello", "-n", "hello")
+        route = kubectl(sandbox, "get", "traefikservice", "hello", "-n", "hello")
+        weights = {one["name"]: one.get("weight", 0) for one in route["spec"]["weighted"]["services"]}
+        told = rollout["status"]["canary"].get("weights", {}).get("canary", {}).get("weight", 0)
+        return told == 0 and weights == {"hello-stable": 100, "hello-canary": 0}
+
+    eventually("all users are on stable", back)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -85,11 +100,7 @@ def test_a_kernel_that_is_killed_does_not_leave_users_behind(
     """The notebook dies without a word: the launcher brings traffic back and exits 4."""
     out, log = tmp_path / "reports", tmp_path / "log"
     with canary_at_twenty(out, log) as running:
-        kernels = [
-            child
-            for child in psutil.Process(running.pid).children(recursive=True)
-            if "ipykernel_launcher" in " ".join(child.cmdline())
-        ]
+        kernels = kernels_of(running.pid)
         assert len(kernels) == 1
         os.kill(kernels[0].pid, signal.SIGKILL)
         ended = end_of(running, log)
@@ -103,24 +114,26 @@ def test_a_kernel_that_is_killed_does_not_leave_users_behind(
 
 def test_a_deadline_brings_users_back_to_stable(release: Finished, sandbox: Sandbox, tmp_path: Path) -> None:
     """A canary that takes longer than it may is interrupted: exit code 4, all traffic on stable."""
-    out, log = tmp_path / "reports", tmp_path / "log"
-    with canary_at_twenty(out, log, "--deadline", "15") as running:
-        ended = end_of(running, log)
+    # No moment of the canary is waited for: on a busy machine it may come after the deadline.
+    out = tmp_path / "reports"
+
+    ended = rollbook("run", "--json", "--phase", "canary", "--out", str(out), "--deadline", "20")
 
     assert ended.code == 4, ended.err
     assert_back_on_stable(sandbox)
     run = json.loads((run_folder(out) / "run.json").read_text())
     assert [phase["outcome"] for phase in run["phases"]] == ["failed"]
-    assert "deadline of 15 s" in run["outcome"]["sentence"]
+    assert "deadline of 20 s" in run["outcome"]["sentence"]
 
 
 def test_no_traffic_goes_on_after_the_end(release: Finished, sandbox: Sandbox) -> None:
     """The processes that send users' requests have all ended."""
-    left = [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if "rollbook.traffic.worker" in " ".join(process.info["cmdline"] or [])
-        and process.environ().get("ROLLBOOK_HOME") == str(sandbox.home.root)
-    ]
 
-    assert left == []
+    def sends(process: psutil.Process) -> bool:
+        try:
+            ours = process.environ().get("ROLLBOOK_HOME") == str(sandbox.home.root)
+        except psutil.Error:
+            return False
+        return ours and "rollbook.traffic.worker" in command_of(process)
+
+    eventually("nobody sends any more", lambda: not any(map(sends, psutil.process_iter())))

@@ -179,12 +179,14 @@ def test_any_cluster_by_its_kubeconfig(
     """An image of another registry is released by its digest, with Prometheus and edge where it is said."""
     run = json.loads((on_aws.folder / "run.json").read_text())
     digest = next(phase for phase in run["phases"] if phase["name"] == "deploy")["release"]["digest"]
-    service = PROJECT / "service-elsewhere.yaml"
+    service = tmp_path / "service.yaml"
     monkeypatch.setenv("KUBECONFIG", str(sandbox.kubeconfig))
     monkeypatch.setenv("PATH", f"{sandbox.kubectl.parent}{os.pathsep}{os.environ['PATH']}")
     context = kubectl(sandbox, "config", "view")["current-context"]
     told = YAML(typ="safe").load((PROJECT / "service.yaml").read_text())
-    told["overlays"] = {"kubeconfig": "k8s/overlays/sandbox"}
+    told["overlays"] = {"kubeconfig": str(PROJECT / "k8s/overlays/sandbox")}
+    told["image"] |= {name: str(PROJECT / told["image"][name]) for name in ("context", "dockerfile")}
+    told["monitoring"] = str(PROJECT / "monitoring")
     told["addresses"] = {
         "kubeconfig": {
             "prometheus": sandbox.endpoints.prometheus_url,
@@ -193,22 +195,21 @@ def test_any_cluster_by_its_kubeconfig(
             "registry": "registry.example.com/team",
         }
     }
-    try:
-        with service.open("w") as file:
-            YAML(typ="safe").dump(told, file)
-        done = rollbook(
-            *("run", "--json", "--target", "kubeconfig", "--context", context, "--service", str(service)),
-            *("--phase=deploy", "--phase=validate", "--set=version=1.0.0", f"--set=digest={digest}"),
-            *("--out", str(tmp_path)),
-        )
-    finally:
-        service.unlink()
+    with service.open("w") as file:
+        YAML(typ="safe").dump(told, file)
+
+    done = rollbook(
+        *("run", "--json", "--target", "kubeconfig", "--context", context, "--service", str(service)),
+        *("--phase=provision", "--phase=deploy", "--phase=validate", "--out", str(tmp_path / "reports")),
+        *("--set=version=1.0.0", f"--set=digest={digest}"),
+    )
 
     assert done.code == 0, done.err
     rollout = kubectl(sandbox, "get", "rollout", "hello", "-n", "hello")
     image = rollout["spec"]["template"]["spec"]["containers"][0]["image"]
     assert f"registry.example.com/team/hello@{digest}" == image
     assert "the registry of this target cannot be asked" in gates(done)["running image"]["sentence"]
+    assert kept(done, "kube-apiserver", "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
 
 
 def test_teardown_leaves_nothing(

@@ -115,7 +115,7 @@ def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=180,
         ).stdout
         for zone, locale, seed, cwd in (
             ("UTC", "C", "0", "/"),

@@ -10,6 +10,7 @@ import pytest
 from tests.launch.notebooks import executed, notebook, signalled, states
 
 from rollbook.errors import CancelledError, EnvironmentFailedError, ExitCode
+from rollbook.launch.cells import CellEvent, CellState
 from rollbook.launch.client import exit_words
 from rollbook.launch.engine import execute
 
@@ -30,6 +31,14 @@ while True:
         time.sleep(60)
     except KeyboardInterrupt:
         pass
+"""
+LATER = """
+import os, pathlib, threading, time
+def end():
+    while not pathlib.Path({go!r}).exists():
+        time.sleep(0.01)
+    os._exit(3)
+threading.Thread(target=end, daemon=True).start()
 """
 
 
@@ -85,11 +94,11 @@ def test_a_cell_has_a_deadline(tmp_path: Path) -> None:
     path = notebook(tmp_path, "# Wait", UNDOING.format(ready=str(ready), undone=str(undone)), "x")
 
     with pytest.raises(EnvironmentFailedError) as caught:
-        execute(path, out, {}, cwd=tmp_path, cell_timeout_s=1)
+        execute(path, out, {}, cwd=tmp_path, cell_timeout_s=3)
 
     assert undone.exists()
     assert caught.value.what == "in did not end in time"
-    assert caught.value.why == "cell 3 (Wait): it passed its deadline of 1 s"
+    assert caught.value.why == "cell 3 (Wait): it passed its deadline of 3 s"
     assert states(out) == ["completed", "timed-out", "not-run"]
     assert executed(out).cells[2].outputs[-1]["ename"] == "DeadlinePassed"
 
@@ -129,11 +138,15 @@ def test_a_kernel_that_dies_is_told_as_what_it_was(tmp_path: Path, cell: str, wo
 
 def test_a_kernel_that_dies_between_cells_is_found_at_the_next(tmp_path: Path) -> None:
     """Nothing ran when it ended, and still the run does not hang or pass."""
-    out = tmp_path / "out.ipynb"
-    later = "import threading, os; threading.Timer(0.3, os._exit, [3]).start()"
+    out, go = tmp_path / "out.ipynb", tmp_path / "go"
+    path = notebook(tmp_path, LATER.format(go=str(go)), "time.sleep(60)", "x")
+
+    def look(event: CellEvent) -> None:
+        if (event.index, event.state) == (1, CellState.COMPLETED):
+            go.touch()
 
     with pytest.raises(EnvironmentFailedError, match="exited with code 3"):
-        execute(notebook(tmp_path, later, "import time; time.sleep(30)", "x"), out, {}, cwd=tmp_path)
+        execute(path, out, {}, cwd=tmp_path, on_cell=look)
 
     assert states(out) == ["completed", "kernel-died", "not-run"]
 
@@ -142,6 +155,26 @@ def test_an_interrupt_that_nobody_asked_for_is_one_all_the_same(tmp_path: Path) 
     """Somebody interrupts the kernel past rollbook: the cell reads interrupted and the run is cancelled."""
     out = tmp_path / "out.ipynb"
     cell = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)"
+
+    with pytest.raises(CancelledError):
+        execute(notebook(tmp_path, cell, "x"), out, {}, cwd=tmp_path)
+
+    assert states(out) == ["interrupted", "not-run"]
+
+
+def test_an_interrupt_that_python_drops_is_raised_again(tmp_path: Path) -> None:
+    """It lands in a destructor, whose exceptions go nowhere: the cell ends all the same."""
+    out = tmp_path / "out.ipynb"
+    cell = """
+import os, signal, time
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+Closing()
+time.sleep(60)
+raise ValueError("nobody heard")
+"""
 
     with pytest.raises(CancelledError):
         execute(notebook(tmp_path, cell, "x"), out, {}, cwd=tmp_path)

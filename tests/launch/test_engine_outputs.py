@@ -218,13 +218,13 @@ def test_the_log_of_an_earlier_run_does_not_stay(tmp_path: Path) -> None:
 def test_displays_change_in_place_and_no_late_text_is_lost(tmp_path: Path) -> None:
     """An update reaches an earlier cell, clearing works, and what a thread prints later is kept."""
     out = tmp_path / "out.ipynb"
-    thread = "import threading, time\nthreading.Timer(0.3, print, ['from the thread']).start()"
+    thread = "import threading\nlate = threading.Timer(0.3, print, ['from the thread'])\nlate.start()"
     cells = (
         "from IPython.display import display, clear_output; handle = display('first', display_id=True)",
         "handle.update('second')",
         "print('gone'); clear_output(); print('stays')",
         thread,
-        "time.sleep(0.6)",
+        "late.join()",
     )
 
     execute(notebook(tmp_path, *cells), out, {}, cwd=tmp_path)

@@ -27,7 +27,7 @@ def command(*arguments: str) -> list[str]:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=180, check=False
     )
 
 
@@ -97,7 +97,7 @@ def test_a_signal_ends_it_in_order(tmp_path: Path) -> None:
         wait_for(tmp_path / "ready")
         kernels = psutil.Process(running.pid).children(recursive=True)
         running.terminate()
-        _, told = running.communicate(timeout=30)
+        _, told = running.communicate(timeout=120)
     finally:
         running.kill()
 
@@ -169,7 +169,7 @@ def kernels_when_running(folder: Path, running: subprocess.Popen[bytes]) -> list
     """The kernels of a papermill as soon as its saved notebook says that a cell runs."""
     try:
         wait_for(folder / "ready")
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120
         while "running" not in states(folder / "out.ipynb"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -180,7 +180,7 @@ def kernels_when_running(folder: Path, running: subprocess.Popen[bytes]) -> list
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} never came"
         time.sleep(0.05)
@@ -188,4 +188,4 @@ def wait_for(path: Path) -> None:
 
 def gone(processes: Sequence[psutil.Process]) -> bool:
     """Whether all have ended, at the latest some seconds from now."""
-    return psutil.wait_procs(processes, timeout=15)[1] == []
+    return psutil.wait_procs(processes, timeout=60)[1] == []

@@ -58,7 +58,9 @@ def test_a_second_build_waits_for_the_first(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         with FileLock(cache.lock("build")):
             second = pool.submit(ensure_binaries, cache, PlainProgress(told))
+            deadline = time.monotonic() + 60
             while "another process is building" not in told.getvalue():
+                assert time.monotonic() < deadline, "it does not say that it waits"
                 time.sleep(0.01)
             (cache.binaries / recipe().key).mkdir()
-        assert recipe().key == second.result(timeout=10).key
+        assert recipe().key == second.result(timeout=60).key

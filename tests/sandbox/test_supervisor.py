@@ -47,7 +47,7 @@ def unit(home: SandboxHome, name: str, port: int, *, needs: tuple[str, ...] = ()
     )
 
 
-def until(condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], *, timeout_s: float = 90.0) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -85,7 +85,7 @@ def supervised(tmp_path: Path) -> Iterator[SandboxHome]:
     home.plan.write_bytes(plan.to_json())
     environment = {**os.environ, MARKER: f"{home.tag}-test"}
     command = [sys.executable, "-m", "rollbook.sandbox.supervisor", str(home.plan)]
-    subprocess.run(command, env=environment, check=True, timeout=20)
+    subprocess.run(command, env=environment, check=True, timeout=90)
     until(lambda: all_ready(home))
     yield home
     processes.end_marked(home.tag)

@@ -23,6 +23,8 @@ from rollbook.errors import EnvironmentFailedError
 from rollbook.launch.cells import CellState, Ending, EngineOptions
 from rollbook.launch.hearing import Hearing, Running
 from rollbook.launch.interruption import Interruption
+from rollbook.launch.kernel_setup import SETUP
+from rollbook.launch.last_words import LastWords
 from rollbook.launch.notebook_json import new_output
 from rollbook.launch.saving import Saver
 from rollbook.launch.sockets import socket_folder
@@ -35,11 +37,6 @@ BEGIN_S = 2.0
 """An interrupt waits so long for the kernel to say that it began: one that comes earlier is lost."""
 LOST_REPLY_S = 5.0
 """An interrupt at the wrong moment makes a kernel idle without a reply; no other delay is that long."""
-NO_LIMIT = (
-    "get_ipython().kernel.iopub_thread.io_loop.add_callback("
-    f"get_ipython().kernel.iopub_thread.socket.setsockopt, {int(zmq.SNDHWM)}, 0)"
-)
-"""Run in an IPython kernel before the first cell, without a trace: it gives no name to anything."""
 ERROR_NAMES = {CellState.TIMED_OUT: "DeadlinePassed", CellState.KERNEL_DIED: "KernelDied"}
 
 
@@ -76,6 +73,7 @@ class Client(Hearing):
         self._options = options
         self._interruption = interruption
         self._kernels: Any = None  # nbclient's km, which is None before and after
+        self._words: LastWords
         self._deadline = math.inf
 
     def run(self) -> Ending | None:
@@ -114,12 +112,14 @@ class Client(Hearing):
                     await self._async_cleanup_kernel()
 
     async def _start(self, folder: Path) -> None:
+        self._words = LastWords(folder, self._options.scrub)
         try:
             manager = self._kernels = self.create_kernel_manager()
             manager.transport = "ipc"
             manager.ip = str(folder / "k")
             manager.connection_file = str(folder / "kernel.json")
-            await self.async_start_new_kernel()
+            with self._words.open() as file:
+                await self.async_start_new_kernel(stdout=file, stderr=file)
             self.kc = self._channels = manager.client()
             # A socket takes 1,000 messages by default, and what is more is dropped: a cell that logs line by
             # line would lose lines. Without a limit, here and in the kernel, they wait until they are read.
@@ -129,11 +129,12 @@ class Client(Hearing):
             self._channels.allow_stdin = False
             info = await self.async_wait_for_reply(self._channels.kernel_info())
             if manager.ipykernel:
-                await self.async_wait_for_reply(self._channels.execute(NO_LIMIT, silent=True))
+                await self.async_wait_for_reply(self._channels.execute(SETUP, silent=True))
+            self._words.forget()
         except (KeyError, RuntimeError, OSError) as error:  # KeyError: no such kernel is installed
             raise EnvironmentFailedError(
                 f"the kernel of {self._name} did not start",
-                why=str(error),
+                why="; ".join(filter(None, (str(error), self._words.told()))),
                 next_step=f"Look at the machine's memory, and for the kernel {self.kernel_name}.",
             ) from error
         if info is not None:
@@ -237,7 +238,8 @@ class Client(Hearing):
             # A signal to a whole group of processes ends the kernel too: that is an interruption.
             asked = self._interruption.asked
             cause = cause or (CellState.INTERRUPTED if asked else CellState.KERNEL_DIED)
-            return cause, "; ".join(filter(None, (why, f"its kernel {exit_words(status)}")))
+            said = self._words.told() if cause is CellState.KERNEL_DIED else ""
+            return cause, "; ".join(filter(None, (why, f"its kernel {exit_words(status)}", said)))
         if cause is not None and now > grace_ends:
             await self._kernels.provisioner.kill()
             grace = f"{self._options.grace_s:g} s"

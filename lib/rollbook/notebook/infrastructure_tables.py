@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rollbook.costs.model import Estimate
+from rollbook.domain.findings import Finding
 from rollbook.domain.infrastructure import AddOnRelease
 from rollbook.notebook.tables import Html, rows_table
 from rollbook.phases.teardown import Ended
@@ -39,6 +40,14 @@ def addon_table(found: Sequence[AddOnRelease]) -> Html:
         return _sentence("No add-ons are installed here.")
     rows = [(one.name, one.namespace, one.chart, one.version, one.app, one.status) for one in found]
     return rows_table(("add-on", "namespace", "chart", "version", "runs", "status"), rows)
+
+
+def finding_table(found: Sequence[Finding]) -> Html:
+    """What a preflight found, and how to mend it."""
+    if not found:
+        return _sentence("The sandbox's cluster is rollbook's own.")
+    rows = [(one.name, one.state.value, one.detail, one.next_step) for one in found]
+    return rows_table(("looked at", "", "found", "to mend it"), rows)
 
 
 def drift_table(found: Drift | None) -> Html:

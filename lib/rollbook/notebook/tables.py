@@ -46,6 +46,8 @@ def fields_table(outcome: DataclassInstance | None) -> Html:
 
 def applied_table(applied: Sequence[Applied]) -> Html:
     """Objects that were applied, and what that changed."""
+    if not applied:
+        return rows_table((), (), "Nothing was applied.")
     rows = [(one.kind, one.namespace, one.name, one.change) for one in applied]
     return rows_table(("kind", "namespace", "name", "change"), rows)
 

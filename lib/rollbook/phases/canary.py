@@ -27,6 +27,7 @@ from rollbook.phases.deploy import apply
 from rollbook.phases.edge import until_it_follows
 from rollbook.phases.exclusive import exclusive
 from rollbook.phases.follow import Follower, RolloutEnd
+from rollbook.phases.interrupts import remembered
 from rollbook.phases.manifests import Release
 from rollbook.phases.observe import archive_metrics, archive_objects
 from rollbook.phases.outage import Outage
@@ -122,13 +123,20 @@ class Canary:
     """A canary under way, with users on it."""
 
     def __init__(
-        self, ctx: PhaseContext, planned: Planned, image: Image, traffic: TrafficRun, timings: Timings
+        self,
+        ctx: PhaseContext,
+        planned: Planned,
+        image: Image,
+        traffic: TrafficRun,
+        timings: Timings,
+        interrupted: Callable[[], None],
     ) -> None:
         self._ctx = ctx
         self._planned = planned
         self._image = image
         self._traffic = traffic
         self._timings = timings
+        self._interrupted = interrupted
         self.ended: RolloutEnd | None = None
 
     def watch(self, show: Show | None = None) -> CanaryOutcome:
@@ -144,6 +152,7 @@ class Canary:
         follower = Follower(ctx, planned.steps, planned.stable_hash)
 
         def redraw(status: RolloutStatus) -> None:
+            self._interrupted()
             if show is not None:
                 show(ctx.world.clock.now(), self._traffic.records(), status, follower.decisions)
 
@@ -233,8 +242,8 @@ def users_and_rollout(
     log = ctx.folder.traffic_log(ctx.phase)
     with exclusive(ctx, on_lost=_stop_here):
         until_it_follows(ctx, Release(planned.version, image))
-        with ctx.world.traffic.start(traffic_plan, log) as traffic:
-            canary = Canary(ctx, planned, image, traffic, timings)
+        with ctx.world.traffic.start(traffic_plan, log) as traffic, remembered() as interrupted:
+            canary = Canary(ctx, planned, image, traffic, timings, interrupted)
             try:
                 yield canary
             except BaseException as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from rollbook.domain.findings import Finding, State
 from rollbook.domain.release import Component
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Kind
@@ -30,6 +31,7 @@ def check_components(ctx: PhaseContext) -> tuple[Component, ...]:
             *world.cluster.components(),
             *world.metrics.components(),
             *world.cloud.components(),
+            *(ctx.infrastructure.provisioner.components() if ctx.infrastructure else ()),
         ):
             # What the target runs itself knows most about a part; an adapter's word only lowers its health.
             known = found.get(component.name)
@@ -58,6 +60,24 @@ def check_components(ctx: PhaseContext) -> tuple[Component, ...]:
             )
     ctx.say(f"{len(found)} components are healthy")
     return tuple(found.values())
+
+
+def preflight(ctx: PhaseContext) -> tuple[Finding, ...]:
+    """Look at the cluster as a release would find it. EnvironmentFailedError names all that is missing."""
+    with ctx.journal.step("preflight of the cluster") as step:
+        found = ctx.world.preflight()
+        for one in found:
+            data = {"name": one.name, "state": one.state.value, "detail": one.detail, "next": one.next_step}
+            ctx.journal.append(Kind.OBSERVATION, "finding", data, source=ctx.world.target)
+        missing = [one for one in found if one.state is State.FAIL]
+        step |= {"findings": len(found), "missing": [one.name for one in missing]}
+        if missing:
+            raise EnvironmentFailedError(
+                f"the cluster lacks {len(missing)} of what a release needs",
+                why="; ".join(f"{one.name}: {one.detail}" for one in missing),
+                next_step=" ".join(dict.fromkeys(one.next_step for one in missing if one.next_step)),
+            )
+    return found
 
 
 def _mend(target: str) -> str:

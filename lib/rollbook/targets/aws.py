@@ -27,6 +27,8 @@ from rollbook.targets.parts import (
     edge_of,
     kubectl,
     metrics_of,
+    preflight_of,
+    rendered,
 )
 from rollbook.traffic.users import UserTraffic
 
@@ -68,17 +70,20 @@ def connect(spec: TargetSpec, service: Service, records: Records | None) -> Worl
         return _emulated(spec, service, clients, clock, records)
     name, found = cluster_of(spec), addresses_of(service, AWS)
     server = DeferredApiServer(lambda: _eks(clients, name, clock), records)
+    cluster = KubernetesCluster(server, kubectl=kubectl(), container=service.image.container)
+    metrics = metrics_of(server, found, records)
     return World(
         target=AWS,
         overlay="eks",
-        cluster=KubernetesCluster(server, kubectl=kubectl(), container=service.image.container),
+        cluster=cluster,
         leases=KubernetesLeases(server),
         cloud=AwsCloud(clients, clock),
-        metrics=metrics_of(server, found, records),
+        metrics=metrics,
         traffic=UserTraffic(records),
         images=BuiltElsewhere(),
         clock=clock,
         edge=edge_of(server, found),
+        preflight=lambda: preflight_of(server, service, found, metrics, rendered(cluster, service, "eks")),
         substitutions={
             PROMETHEUS_PLACEHOLDER: service_url(found.prometheus),
             REGION_PLACEHOLDER: clients.region,

@@ -21,6 +21,8 @@ from rollbook.targets.parts import (
     edge_of,
     kubectl,
     metrics_of,
+    preflight_of,
+    rendered,
 )
 from rollbook.traffic.users import UserTraffic
 
@@ -40,17 +42,22 @@ def connect(spec: TargetSpec, service: Service, records: Records | None) -> Worl
     """Its collaborators. BadInputError when the kubeconfig lacks the context."""
     server = api_server(spec, records)
     found = addresses_of(service, KUBECONFIG)
+    cluster = KubernetesCluster(server, kubectl=kubectl(), container=service.image.container)
+    metrics = metrics_of(server, found, records)
     return World(
         target=KUBECONFIG,
         overlay=KUBECONFIG,
-        cluster=KubernetesCluster(server, kubectl=kubectl(), container=service.image.container),
+        cluster=cluster,
         leases=KubernetesLeases(server),
         cloud=KeptElsewhere(found.registry),
-        metrics=metrics_of(server, found, records),
+        metrics=metrics,
         traffic=UserTraffic(records),
         images=BuiltElsewhere(),
         clock=SystemClock(),
         edge=edge_of(server, found),
+        preflight=lambda: preflight_of(
+            server, service, found, metrics, rendered(cluster, service, KUBECONFIG)
+        ),
         substitutions={PROMETHEUS_PLACEHOLDER: service_url(found.prometheus)},
         disclosures=(
             f"The cluster is that of the context {spec.context}; its images and add-ons are not rollbook's.",

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+from rollbook.domain.findings import Finding
 from rollbook.domain.service import Addresses, Service
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.answers import Records
+from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.edge import edge_url
+from rollbook.kubernetes.permissions import Names
+from rollbook.kubernetes.preflight import preflight
 from rollbook.kubernetes.proxied import ServiceProxy, service_url
 from rollbook.kubernetes.rest import ApiServer
+from rollbook.phases.exclusive import lease_name
+from rollbook.ports import Manifest
 from rollbook.prometheus.metrics import PrometheusMetrics
 
 PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
@@ -44,6 +50,33 @@ def metrics_of(server: ApiServer, found: Addresses, records: Records | None) -> 
         records=records,
         adapter=ServiceProxy(server) if inside else None,
     )
+
+
+def preflight_of(
+    server: ApiServer,
+    service: Service,
+    found: Addresses,
+    metrics: PrometheusMetrics,
+    manifests: Sequence[Manifest] = (),
+) -> tuple[Finding, ...]:
+    """Look at a cluster as a release of this service would find it; nothing is changed.
+
+    `manifests` are those of the overlay, rendered; without them, kinds that only this service has are not
+    looked for. Raises nothing that the cluster can cause.
+    """
+    return preflight(
+        server,
+        names=Names(service.namespace, lease_name(service)),
+        metrics=metrics,
+        edge=found.edge,
+        manifests=manifests,
+    )
+
+
+def rendered(cluster: KubernetesCluster, service: Service, overlay: str) -> tuple[Manifest, ...]:
+    """The objects of an overlay; none where the service file has no such overlay."""
+    path = service.overlays.get(overlay)
+    return cluster.render(path) if path is not None else ()
 
 
 def edge_of(server: ApiServer, found: Addresses) -> Callable[[], str]:

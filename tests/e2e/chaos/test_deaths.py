@@ -61,7 +61,7 @@ def at_twenty(entry: Entry) -> bool:
 
 
 PHASES = (
-    Phase("provision", ("provision", "deploy"), begins("provision", "bring up the sandbox")),
+    Phase("provision", ("provision", "deploy"), begins("provision", "bring up the target")),
     Phase("deploy", ("deploy",), begins("deploy", "wait until the Rollout is healthy")),
     Phase("canary", ("deploy", "canary"), at_twenty, "promoted"),
     Phase("drill", ("deploy", "drill"), at_twenty, "rolled-back"),
@@ -220,7 +220,7 @@ def prepare(scene: Scene, phase: Phase) -> None:
         assert done.code == 0, done.err
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("case", "phase"), list(matrix()))
 def test_a_run_that_is_struck(scene: Scene, tmp_path: Path, case: Case, phase: Phase) -> None:
     """World, record and exit code are as the table says; the run is then finished, or made safe."""

@@ -75,7 +75,7 @@ class Cluster:
         found: dict[str, Any] = json.loads(answer.data)
         return found
 
-    def wait(self, name: str, good: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
+    def wait(self, name: str, good: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
         """The pod once it is as wanted."""
         deadline = time.monotonic() + seconds
         pod: dict[str, Any] | None = None
@@ -92,7 +92,7 @@ class Cluster:
         """The pod once it is ready."""
         return self.wait(name, lambda pod: condition(pod, "Ready") == "True")
 
-    def wait_gone(self, name: str, seconds: float = 40) -> None:
+    def wait_gone(self, name: str, seconds: float = 120) -> None:
         """Return once there is no such pod."""
         deadline = time.monotonic() + seconds
         while self.pod(name) is not None:
@@ -110,7 +110,7 @@ class Cluster:
         )
         return str(answer.data.decode())
 
-    def wait_log(self, name: str, text: str, seconds: float = 20) -> str:
+    def wait_log(self, name: str, text: str, seconds: float = 60) -> str:
         """The log once it has this text."""
         deadline = time.monotonic() + seconds
         log = ""
@@ -122,7 +122,7 @@ class Cluster:
             time.sleep(0.05)
         raise AssertionError(f"{text!r} never came into the log of {name}: {log}")
 
-    def wait_event(self, name: str, reason: str, text: str = "", seconds: float = 20) -> dict[str, Any]:
+    def wait_event(self, name: str, reason: str, text: str = "", seconds: float = 60) -> dict[str, Any]:
         """An event about the pod, once there is one."""
         deadline = time.monotonic() + seconds
         events: list[dict[str, Any]] = []
@@ -153,7 +153,7 @@ class Cluster:
 
     def agent(self) -> psutil.Process:
         """The node agent's process, once it is up."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             for component in api.status(self.sandbox.home).components:
                 if component.name == "node-agent" and component.state == "ready":
@@ -223,7 +223,7 @@ def cluster(sandbox: Sandbox, core: client.CoreV1Api, image: str) -> Iterator[Cl
     """A fresh namespace, removed with all that is in it."""
     name = f"agent-{uuid4().hex[:8]}"
     core.create_namespace({"metadata": {"name": name}})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not core.list_namespaced_service_account(name).items:  # pods are refused until there is one
         assert time.monotonic() < deadline, "the namespace has no service account"
         time.sleep(0.05)

@@ -58,7 +58,7 @@ def test_life_of_a_pod(cluster: Cluster) -> None:
     cluster.delete("web")
     cluster.wait_gone("web")
     assert cluster.processes(uid) == []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (cluster.pods / uid).exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -236,7 +236,7 @@ def test_hundred_pods(cluster: Cluster) -> None:
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(cycle, range(100)))
     assert len(set(uids)) == 100
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while {path.name for path in cluster.pods.iterdir()} - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert {path.name for path in cluster.pods.iterdir()} - before == set()

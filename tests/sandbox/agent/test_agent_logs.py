@@ -117,7 +117,7 @@ def test_follow(tmp_path: Path) -> None:
         await settle()
         append(tmp_path, "three\n")
         keeper.close()
-        await asyncio.wait_for(reader, 5)
+        await asyncio.wait_for(reader, 60)
         watcher.close()
 
     asyncio.run(go())

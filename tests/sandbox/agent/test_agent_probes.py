@@ -40,24 +40,30 @@ def test_thresholds(success: int, failure: int, outcomes: str, verdicts: list[bo
 
 
 def watched(kind: str, outcomes: list[bool]) -> list[bool | None]:
-    """Verdicts told while a probe is watched, until the outcomes are used up or it ends by itself."""
+    """Verdicts told while a probe is watched, until it asks for more outcomes or ends by itself."""
     told: list[bool | None] = []
     left = list(outcomes)
 
-    async def check(_probe: Probe) -> Outcome:
-        if not left:
-            await asyncio.sleep(60)
-        return Outcome(left.pop(0))
-
     async def go() -> None:
-        await asyncio.wait_for(
-            watch_probe(probe(kind), 0.0, check, lambda _p, _o, tally: told.append(tally.verdict)), 0.5
-        )
+        asks_on = asyncio.Event()
 
-    try:
-        asyncio.run(go())
-    except TimeoutError:
-        told.append(None)
+        async def check(_probe: Probe) -> Outcome:
+            if not left:
+                asks_on.set()
+                await asyncio.Event().wait()
+            return Outcome(left.pop(0))
+
+        watch = asyncio.create_task(
+            watch_probe(probe(kind), 0.0, check, lambda _p, _o, tally: told.append(tally.verdict))
+        )
+        more = asyncio.create_task(asks_on.wait())
+        await asyncio.wait({watch, more}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+        if asks_on.is_set():
+            told.append(None)
+        more.cancel()
+        watch.cancel()
+
+    asyncio.run(go())
     return told
 
 
@@ -99,8 +105,8 @@ def test_http(tmp_path: Path) -> None:
         actions = [
             HttpAction(path, "http", "", "HTTP", (("X-A", "1"),)) for path in ("/ok", "/moved", "/bad")
         ]
-        outcomes = [await perform(action, here(tmp_path, ports), 2.0) for action in actions]
-        outcomes.append(await perform(TcpAction("http", ""), here(tmp_path, ports), 2.0))
+        outcomes = [await perform(action, here(tmp_path, ports), 60.0) for action in actions]
+        outcomes.append(await perform(TcpAction("http", ""), here(tmp_path, ports), 60.0))
         await runner.cleanup()
         return outcomes
 
@@ -110,24 +116,30 @@ def test_http(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "detail"),
+    ("action", "detail", "timeout_s"),
     [
-        (TcpAction(1, ""), "refused|failed"),
-        (TcpAction("nope", ""), "no port named 'nope'"),
-        (ExecAction((sys.executable, "-c", "print('why'); raise SystemExit(3)")), "why"),
-        (ExecAction(("sh", "-c", "exit 3")), "exit code 3"),
-        (ExecAction(("no-such-program",)), "is not there"),
-        (ExecAction(("sleep", "5")), "timed out"),
-        (HttpAction("/", 1, "", "HTTP", ()), "cannot connect to 127.0.0.1:1: Connect call failed|refused"),
+        (TcpAction(1, ""), "refused|failed", 60.0),
+        (TcpAction("nope", ""), "no port named 'nope'", 60.0),
+        (ExecAction((sys.executable, "-c", "print('why'); raise SystemExit(3)")), "why", 60.0),
+        (ExecAction(("sh", "-c", "exit 3")), "exit code 3", 60.0),
+        (ExecAction(("no-such-program",)), "is not there", 60.0),
+        (ExecAction(("sleep", "300")), "timed out", 0.5),
+        (
+            HttpAction("/", 1, "", "HTTP", ()),
+            "cannot connect to 127.0.0.1:1: Connect call failed|refused",
+            60.0,
+        ),
     ],
 )
-def test_failures(tmp_path: Path, action: TcpAction | ExecAction | HttpAction, detail: str) -> None:
+def test_failures(
+    tmp_path: Path, action: TcpAction | ExecAction | HttpAction, detail: str, timeout_s: float
+) -> None:
     """Whatever goes wrong is an outcome that says what."""
-    outcome = asyncio.run(perform(action, here(tmp_path), 0.5))
+    outcome = asyncio.run(perform(action, here(tmp_path), timeout_s))
     assert not outcome.ok
     assert re.search(detail, outcome.detail)
 
 
 def test_exec(tmp_path: Path) -> None:
     """A command that ends with 0 is well."""
-    assert asyncio.run(perform(ExecAction(("true",)), here(tmp_path), 5.0)).ok
+    assert asyncio.run(perform(ExecAction(("true",)), here(tmp_path), 60.0)).ok
