@@ -45,6 +45,9 @@ expect = "promoted"  # verdict that must come out: promoted or rolled-back
 rps = 50.0  # user traffic in requests a second; more than 0, at most 1000
 timeout_s = 300.0  # seconds until the rollout must have ended; more than 0, at most 7200
 lead_s = 3.0  # seconds of traffic before and after the rollout; 0 to 300
+judge = "advise"  # what the judge may do: off, advise (say so) or abort (as soon as the canary is harmful)
+alpha = 0.01  # share of healthy canaries that the judge may call harmful; 1e-06 to 0.2
+margin = 0.01  # share of errors above stable's that still counts as safe; 0.0001 to 0.5
 
 # %%
 from rollbook.notebook.parameters import CanaryParameters
@@ -65,6 +68,9 @@ parameters = CanaryParameters.of(
     rps=rps,
     timeout_s=timeout_s,
     lead_s=lead_s,
+    judge=judge,
+    alpha=alpha,
+    margin=margin,
 ).form()
 parameters
 
@@ -108,13 +114,17 @@ fields_table(image)
 
 # %%
 from rollbook.notebook.live import CanaryPicture
+from rollbook.phases.judging import Mode, Policy
 
 slo = session.ctx.service.slo
 picture = CanaryPicture(
     stable=planned.stable_version, canary=planned.version, availability=slo.availability, p95_s=slo.p95_s
 )
 timings = canary.Timings(lead_s=parameters.lead_s, timeout_s=parameters.timeout_s)
-users_on_it = canary.users_and_rollout(session.ctx, planned, image, rps=parameters.rps, timings=timings)
+policy = Policy(Mode(parameters.judge), alpha=parameters.alpha, margin=parameters.margin)
+users_on_it = canary.users_and_rollout(
+    session.ctx, planned, image, rps=parameters.rps, timings=timings, policy=policy
+)
 with picture, users_on_it as rollout:
     outcome = rollout.watch(picture.update)
 
@@ -132,6 +142,15 @@ from rollbook.phases import users
 account = users.account(session.ctx, outcome)
 session.facts(**users.facts(outcome, account))
 users_table(account)
+
+# %% [markdown]
+# ## What the judge says
+#
+# It compares the errors of canary and stable at every look; its verdicts hold at any of them. *Harmful*, *safe* (less
+# than `margin` above stable), or *undecided*: too little is known. By default it only says so, and Argo decides.
+
+# %%
+fields_table(outcome.judged)
 
 # %% [markdown]
 # ## Gate: did it end as expected, and did users stay within the objective?

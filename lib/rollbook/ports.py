@@ -264,7 +264,7 @@ class ImageBuilder(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """The collaborators of a target, as `targets.py` wires them."""
+    """The collaborators of a target, as `targets` wires them."""
 
     target: str
     cluster: Cluster

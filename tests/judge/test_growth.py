@@ -123,6 +123,28 @@ def test_readings_that_are_alike_are_said() -> None:
     assert "Readings that follow each other are alike" in said[-1].warnings[0]
 
 
+def test_looking_again_is_paid_for() -> None:
+    """The j-th interval is at alpha/(j (j + 1)), half of it a side: the first two, at 8 and 10 readings."""
+    rng = np.random.default_rng(55)
+    judge = GrowthJudge(alpha=0.1, settle_s=0.0)
+    readings = 5e7 + rng.normal(0, 2e5, (10, 2))
+    said = [judge.look(5.0 * row, {"a": one[0]}, {"c": one[1]}) for row, one in enumerate(readings)]
+    effects = []
+    for looks, taken in ((1, 8), (2, 10)):
+        alpha = 0.1 / (looks * (looks + 1)) / 2
+        stable, canary = (
+            theil_sen([[(5.0 * row, one) for row, one in enumerate(readings[:taken, side])]], alpha)
+            for side in (0, 1)
+        )
+        assert stable is not None
+        assert canary is not None
+        effects.append((canary.low - stable.high, canary.high - stable.low))
+
+    assert effects == [
+        (one.effect.low, one.effect.high) for one in (said[7], said[9]) if one.effect is not None
+    ]
+
+
 def test_time_has_to_go_on() -> None:
     """A second reading of one moment has no slope to the first."""
     judge = GrowthJudge()

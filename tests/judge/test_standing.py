@@ -219,6 +219,32 @@ def test_harmful_stays_and_safe_does_not() -> None:
     assert {Verdict.HARMFUL} == set(said[8:])
 
 
+def test_harmful_stays_though_evidence_falls() -> None:
+    """Four of ten fail at first, none of 2,000 after: the e-value falls below its bound."""
+    judge = RateJudge(RateMetric())
+    judge.look(0.0, Block(90, 0, 10, 4))
+    said = [judge.look(row + 1.0, Block(90, 0, 10, 0)) for row in range(200)][-1]
+
+    assert said.e_value is not None
+    assert said.e_value < 100.0
+    assert said.p_value is not None
+    assert said.p_value <= 0.01
+    assert Verdict.HARMFUL is said.verdict
+
+
+def test_the_interval_says_what_the_verdict_has_shown() -> None:
+    """A failure at each of six looks: below 0 is excluded, though the interval alone reaches there."""
+    judge = RateJudge(RateMetric())
+    said = [judge.look(row, Block(90, row % 2, 10, 1)) for row in range(6)]
+    undecided, harmful = said[0], said[-1]
+
+    assert (Verdict.UNDECIDED, Verdict.HARMFUL) == (undecided.verdict, harmful.verdict)
+    assert undecided.effect is not None
+    assert harmful.effect is not None
+    assert undecided.effect.low < 0.0
+    assert 0.0 == harmful.effect.low
+
+
 def test_the_verdict_has_what_it_rests_on() -> None:
     """Counts, window, query, moments and a sentence with the figures."""
     judge = RateJudge(RateMetric(query="sum(rate(requests))"))

@@ -93,6 +93,8 @@ class Service:
     """Folder with `rules/*.yaml` (and `alertmanager/`) of the service; None when it brings none."""
     source: Path
     """The file that this was read from."""
+    counters: Mapping[str, str] = field(default_factory=dict)
+    """PromQL of running totals of one side, `requests` and `errors`, for the judge; empty for none."""
     addresses: Mapping[str, Addresses] = field(default_factory=dict)
     """By target (`aws`, `kubeconfig`)."""
 

@@ -182,6 +182,22 @@ class CanaryParameters(RunbookParameters):
     lead_s: float = Field(
         3.0, ge=0, le=300, description="seconds of traffic before and after the rollout; 0 to 300"
     )
+    judge: Literal["off", "advise", "abort"] = Field(
+        "advise",
+        description="what the judge may do: off, advise (say so) or abort (as soon as the canary is harmful)",
+    )
+    alpha: float = Field(
+        0.01,
+        ge=1e-6,
+        le=0.2,
+        description="share of healthy canaries that the judge may call harmful; 1e-06 to 0.2",
+    )
+    margin: float = Field(
+        0.01,
+        ge=1e-4,
+        le=0.5,
+        description="share of errors above stable's that still counts as safe; 0.0001 to 0.5",
+    )
 
 
 class ValidateParameters(RunbookParameters):

@@ -28,6 +28,7 @@ from rollbook.phases.edge import until_it_follows
 from rollbook.phases.exclusive import exclusive
 from rollbook.phases.follow import Follower, RolloutEnd
 from rollbook.phases.interrupts import remembered
+from rollbook.phases.judging import CanaryJudge, Judged, Mode, Policy
 from rollbook.phases.manifests import Release
 from rollbook.phases.observe import archive_metrics, archive_objects
 from rollbook.phases.outage import Outage
@@ -76,6 +77,8 @@ class CanaryOutcome:
     """Seconds spent in pauses and waits that were asked for."""
     evidence: tuple[str, ...] = ()
     """Records of what the cluster was asked last, until the end was seen."""
+    judged: Judged | None = None
+    """What the judge said; None when it was off, or the service names no counters."""
 
 
 def plan(ctx: PhaseContext, *, version: str, fault: str) -> Planned:
@@ -130,6 +133,7 @@ class Canary:
         traffic: TrafficRun,
         timings: Timings,
         interrupted: Callable[[], None],
+        policy: Policy,
     ) -> None:
         self._ctx = ctx
         self._planned = planned
@@ -137,6 +141,7 @@ class Canary:
         self._traffic = traffic
         self._timings = timings
         self._interrupted = interrupted
+        self._policy = policy
         self.ended: RolloutEnd | None = None
 
     def watch(self, show: Show | None = None) -> CanaryOutcome:
@@ -150,9 +155,12 @@ class Canary:
         started = ctx.world.clock.now()
         ctx.wait(self._timings.lead_s, "traffic before the rollout")
         follower = Follower(ctx, planned.steps, planned.stable_hash)
+        judge = CanaryJudge(ctx, planned.stable_hash, self._policy)
 
         def redraw(status: RolloutStatus) -> None:
             self._interrupted()
+            if self.ended is None:
+                judge.look(follower.canary_hash)
             if show is not None:
                 show(ctx.world.clock.now(), self._traffic.records(), status, follower.decisions)
 
@@ -191,6 +199,7 @@ class Canary:
             message=end.message,
             declared_s=round(end.paused_s + drained_s + 2 * self._timings.lead_s, 3),
             evidence=end.evidence,
+            judged=judge.told(),
         )
 
     def _until_gone(
@@ -231,9 +240,15 @@ class Timings:
 
 @contextmanager
 def users_and_rollout(
-    ctx: PhaseContext, planned: Planned, image: Image, *, rps: float, timings: Timings
+    ctx: PhaseContext,
+    planned: Planned,
+    image: Image,
+    *,
+    rps: float,
+    timings: Timings,
+    policy: Policy = Policy(Mode.OFF),  # noqa: B008 - frozen
 ) -> Iterator[Canary]:
-    """Send users' traffic, and see to it that an early end leaves all of it on stable.
+    """Send users' traffic, and see to it that an early end leaves all of it on stable; judged by `policy`.
 
     TargetHeldError when another run changes the same target; EnvironmentFailedError when the edge does not
     follow the cluster.
@@ -243,7 +258,7 @@ def users_and_rollout(
     with exclusive(ctx, on_lost=_stop_here):
         until_it_follows(ctx, Release(planned.version, image))
         with ctx.world.traffic.start(traffic_plan, log) as traffic, remembered() as interrupted:
-            canary = Canary(ctx, planned, image, traffic, timings, interrupted)
+            canary = Canary(ctx, planned, image, traffic, timings, interrupted, policy)
             try:
                 yield canary
             except BaseException as error:

@@ -63,6 +63,11 @@ class Follower:
         """What Argo decided so far, as the journal has it."""
         self.last = ctx.rollout_status()
 
+    @property
+    def canary_hash(self) -> str:
+        """The new version's pod-template hash; empty until Argo has seen it."""
+        return self._canary_hash
+
     def to_the_end(self, *, timeout_s: float, redraw: Callable[[RolloutStatus], None]) -> RolloutEnd:
         """Follow until the rollout is promoted, aborted, paused by its analysis, or `timeout_s` is over.
 

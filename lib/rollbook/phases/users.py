@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rollbook.domain.accounting import DrillFigures, VersionSummary, drill_figures, summarise
@@ -67,8 +67,10 @@ def sentence(outcome: CanaryOutcome, told: UserAccount) -> str:
         detect = drill.time_to_detect_s if drill else None
         after = f" {detect:.1f} s after its first failed answer" if detect is not None else ""
         back = f"; the last answer of it came {drill.time_to_roll_back_s:.1f} s later" if drill else ""
+        by_judge = outcome.judged is not None and outcome.judged.aborted
         return (
-            f"{what} was rolled back by Argo at {path}{after}, because {_reason(outcome)}{back}. "
+            f"{what} was rolled back by {'the judge' if by_judge else 'Argo'} at {path}{after}, "
+            f"because {_reason(outcome)}{back}. "
             f"{failed}, {told.failed_by_stable} of them answered by stable."
         )
     why = outcome.message or "it did not end in time"
@@ -103,6 +105,7 @@ def facts(outcome: CanaryOutcome, told: UserAccount) -> dict[str, Any]:
         },
         "time_to_detect_s": _rounded(drill.time_to_detect_s) if drill else None,
         "time_to_roll_back_s": _rounded(drill.time_to_roll_back_s) if drill else None,
+        "judge": asdict(outcome.judged) if outcome.judged else None,
     }
 
 
@@ -189,7 +192,11 @@ def _measured(outcome: CanaryOutcome) -> str:
 
 
 def _reason(outcome: CanaryOutcome) -> str:
-    """Why Argo aborted: the metric, its last bad value and the condition; Argo's message without one."""
+    """Why it was aborted: the judge's words, or the metric, its last bad value and the condition; without one
+    Argo's message."""
+    if outcome.judged is not None and outcome.judged.aborted:
+        counts = outcome.judged.sentence.partition(";")[0]
+        return counts[:1].lower() + counts[1:]
     bad = [
         metric
         for run in outcome.analysis

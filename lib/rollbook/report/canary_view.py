@@ -12,6 +12,7 @@ from rollbook.evidence.journal import Entry
 from rollbook.report import canary_tables
 from rollbook.report.analysis_view import RunView, run_view
 from rollbook.report.judge_view import JudgeMetric, judge_metrics
+from rollbook.report.looks_view import LooksView, looks_view
 from rollbook.report.places import Places
 from rollbook.report.signals_view import SignalsView, signals_view
 from rollbook.report.tables import Ref, Table
@@ -93,6 +94,8 @@ class CanaryView:
     split_table: Table | None
     cause_table: Table | None
     failure_table: Table | None
+    looks: LooksView | None
+    """What rollbook's judge said; None when it did not judge."""
     judge: tuple[JudgeMetric, ...]
     runs: tuple[RunView, ...]
     runs_left_out: int
@@ -173,6 +176,7 @@ def canary_view(
         else None,
         cause_table=canary_tables.cause_table(versions, traffic),
         failure_table=canary_tables.failure_table(evidence.traffic, start_s, traffic),
+        looks=looks_view(mine, start_s, places),
         judge=judge_metrics(evidence.analysis_runs, start_s),
         runs=tuple(
             run_view(run, start_s, places.file(f"objects/{phase.name}/AnalysisRun-{run.name}.json"))

@@ -57,6 +57,13 @@ class SloSection(_Strict):
     p95: float = Field(gt=0)
 
 
+class CountersSection(_Strict):
+    """PromQL of running totals, for the judge."""
+
+    requests: str = Field(min_length=1)
+    errors: str = Field(min_length=1)
+
+
 class SignalSection(_Strict):
     """One PromQL query."""
 
@@ -95,6 +102,7 @@ class ServiceFile(_Strict):
     signals: dict[str, SignalSection] = Field(min_length=1)
     faults: dict[str, dict[str, str]] = Field(default_factory=dict)
     monitoring: str = ""
+    counters: CountersSection | None = None
     addresses: dict[Literal["aws", "kubeconfig"], AddressesSection] = Field(default_factory=dict)
 
     @field_validator("faults")
@@ -166,6 +174,7 @@ def load(path: Path) -> domain.Service:
         initial_version=file.initial_version,
         monitoring=_existing(root, file.monitoring, "monitoring", path) if file.monitoring else None,
         source=path,
+        counters=MappingProxyType(file.counters.model_dump() if file.counters else {}),
         addresses=MappingProxyType(
             {target: domain.Addresses(**found.model_dump()) for target, found in file.addresses.items()}
         ),

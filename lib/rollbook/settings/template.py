@@ -49,6 +49,11 @@ signals:
     unit: requests/s
     query: sum(rate(http_requests_total{{namespace="$namespace",pod_template_hash="$hash"}}[$window]))
 
+# Running totals of one side, for the judge, which compares canary and stable at every look.
+# counters:
+#   requests: sum(http_requests_total{{pod_template_hash="$hash"}})
+#   errors: sum(http_requests_total{{pod_template_hash="$hash",code=~"5.."}}) or vector(0)
+
 # Drills: the environment that makes the service misbehave, by name of the fault. Without `errors`, give
 # `rollbook run` a plan that leaves the drill out.
 faults:
