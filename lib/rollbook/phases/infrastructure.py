@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from rollbook.costs.estimate import accrued, estimate, within
 from rollbook.costs.model import Accrued, Estimate
 from rollbook.costs.prices import Prices
 from rollbook.domain.infrastructure import AddOnRelease, Leftovers, Sweep
-from rollbook.errors import BadInputError, GateRefusedError, NotFoundError
+from rollbook.errors import BadInputError, GateRefusedError
 from rollbook.evidence.answers import Records
 from rollbook.evidence.journal import Journal, Kind
 from rollbook.phases.context import PhaseContext
@@ -130,14 +130,14 @@ def guard(
     try:
         within(found, budget, accept_unknown=accept_unknown)
     except GateRefusedError as refused:
-        _gate(
+        gate(
             ctx, "budget", passed=False, expected=f"{budget:g} USD a month", got=found, sentence=str(refused)
         )
         raise
     told = f"It costs {found.monthly_usd:.2f} US dollars a month of {budget:g} that it may."
     if made_by.emulated:
         told += " On the emulator nothing is charged."
-    _gate(ctx, "budget", passed=True, expected=f"{budget:g} USD a month", got=found, sentence=told)
+    gate(ctx, "budget", passed=True, expected=f"{budget:g} USD a month", got=found, sentence=told)
     ctx.say(told)
     return found
 
@@ -176,7 +176,7 @@ def verify(ctx: PhaseContext) -> Drift | None:
         found = made_by.provisioner.drift()
         step |= {"sentence": found.sentence}
     expected = "nothing to change" + (", but for what is known of the emulator" if found.known else "")
-    _gate(ctx, "no drift", passed=found.clean, expected=expected, got=found.sentence, sentence=found.sentence)
+    gate(ctx, "no drift", passed=found.clean, expected=expected, got=found.sentence, sentence=found.sentence)
     if not found.clean:
         raise GateRefusedError(
             "what is there is not what Terraform's code says",
@@ -225,79 +225,16 @@ def spent(ctx: PhaseContext, found: Estimate | None, since: datetime | None) -> 
     return told
 
 
-def remove_addons(ctx: PhaseContext) -> tuple[str, ...]:
-    """Remove the cluster's add-ons, so that their controllers take their load balancers away."""
-    made_by = ctx.infrastructure
-    if made_by is None or made_by.addons is None:
-        return ()
-    with ctx.journal.step("remove add-ons") as step:
-        try:
-            removed = made_by.addons.remove(ctx.say)
-        except NotFoundError:
-            removed = ()  # an earlier teardown ended after the cluster was gone
-        step |= {"removed": list(removed)}
-    return removed
-
-
-def destroy(ctx: PhaseContext) -> tuple[Leftovers, Applied, Sweep]:
-    """Remove what controllers left, destroy everything, and look whether anything is left.
-
-    May be called again after it failed. GateRefusedError when the sweep finds something; BadInputError for a
-    target that Terraform does not make.
-    """
-    made_by = ctx.infrastructure
-    if made_by is None:
-        raise BadInputError(f"the target {ctx.world.target} has nothing that Terraform could destroy")
-    there = _outputs(made_by)
-    since = made_by.remains.there_since()
-    resources = made_by.provisioner.resources()
-    found = estimate(resources, made_by.prices, made_by.region) if resources else None
-    if found is not None:
-        cost_records.keep_estimate(made_by.records, found, emulated=made_by.emulated)
-    leftovers = Leftovers(removed=())
-    if there is not None:
-        with ctx.journal.step("remove what controllers left") as step:
-            leftovers = made_by.remains.remove(there.vpc_id)
-            step |= asdict(leftovers)
-    with ctx.journal.step("destroy infrastructure") as step:
-        gone = made_by.provisioner.destroy()
-        step |= {"deleted": len(gone.deleted), "left": [one.address for one in gone.resources]}
-    spent(ctx, found, since)
-    with ctx.journal.step("sweep the account") as step:
-        swept = made_by.remains.sweep(there.tags if there is not None else {})
-        step |= {"left": list(swept.left), "asked": len(swept.asked)}
-    sentence = (
-        f"nothing is left of {made_by.cluster}: {len(swept.asked)} kinds were looked for"
-        if swept.clean
-        else f"{len(swept.left)} are left: {', '.join(swept.left[:5])}"
-    )
-    _gate(ctx, "nothing left", passed=swept.clean, expected="nothing", got=sentence, sentence=sentence)
-    if not swept.clean:
-        raise GateRefusedError(
-            "something is left in the account",
-            why=sentence,
-            next_step="Run teardown again; what stays has to be removed by hand.",
-        )
-    ctx.say(f"{len(gone.deleted)} resources were destroyed; {sentence}")
-    return leftovers, gone, swept
-
-
 def texts(outputs: Outputs) -> dict[str, str]:
     """Outputs that are texts, by name: what values of charts can take."""
     values: dict[str, Any] = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
-def _outputs(made_by: Infrastructure) -> Outputs | None:
-    try:
-        return made_by.provisioner.outputs()
-    except NotFoundError:
-        return None
-
-
-def _gate(
+def gate(
     ctx: PhaseContext, name: str, *, passed: bool, expected: str, got: Estimate | str, sentence: str
 ) -> None:
+    """Write a gate of the target's into the journal."""
     told = got if isinstance(got, str) else f"{got.monthly_usd:.2f} USD a month"
     data = {"passed": passed, "expected": expected, "got": told, "sentence": sentence}
     ctx.journal.append(Kind.GATE, name, data)

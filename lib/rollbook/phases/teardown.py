@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollbook.errors import EnvironmentFailedError, NotFoundError
-from rollbook.phases import infrastructure
+from rollbook.phases import ending
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import exclusive
 
@@ -71,8 +71,8 @@ def end_target(ctx: PhaseContext, *, wanted: bool) -> Ended:
         return Ended("the target stays as it is")
     if ctx.infrastructure is None:
         return Ended("nothing of this target was made by Terraform")
-    addons = infrastructure.remove_addons(ctx)
-    leftovers, gone, swept = infrastructure.destroy(ctx)
+    addons = ending.remove_addons(ctx)
+    leftovers, gone, swept = ending.destroy(ctx)
     return Ended(
         f"{len(gone.deleted)} resources were destroyed; a sweep of {len(swept.asked)} kinds found nothing",
         addons=addons,
