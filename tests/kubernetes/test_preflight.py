@@ -16,6 +16,7 @@ from tests.kubernetes import sandboxed
 from tests.kubernetes.conftest import CUT, ScriptedServer
 
 from rollbook.commands import doctor_aws, doctor_cluster
+from rollbook.commands.findings import exit_code, told
 from rollbook.domain.findings import Finding, State
 from rollbook.domain.service import Addresses, Service
 from rollbook.errors import ExitCode
@@ -72,8 +73,8 @@ def test_a_cluster_that_has_all(sandbox: Sandbox, service: Service) -> None:
     } == _states(found)
     assert NOT_IN_THE_SANDBOX in _named(found, "controller of Argo Rollouts").detail
     assert "rollbook-admin" in _named(found, "identity").detail
-    assert ExitCode.OK is doctor_cluster.exit_code(found)
-    assert "WARN  Traefik" in doctor_cluster.told(found, as_json=False)
+    assert ExitCode.OK is exit_code(found)
+    assert "WARN  Traefik" in told(found, as_json=False)
 
 
 @pytest.mark.sandbox
@@ -87,7 +88,7 @@ def test_a_cluster_without_add_ons(sandbox: Sandbox, service: Service) -> None:
     assert 'services "monitoring-prometheus" not found' in _named(found, "prometheus").detail
     assert "`addresses`" in _named(found, "prometheus").next_step
     assert "no Service traefik/traefik" in _named(found, "edge").detail
-    assert ExitCode.ENVIRONMENT_FAILED is doctor_cluster.exit_code(found)
+    assert ExitCode.ENVIRONMENT_FAILED is exit_code(found)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_each_missing_permission_is_named(sandbox: Sandbox, service: Service, no
     assert _accesses_of(service) == _told(release) | _told(teardown)
     assert ":nobody may not: " in release.detail
     assert "k8s/overlays/eks/access" in release.next_step
-    assert ExitCode.ENVIRONMENT_FAILED is doctor_cluster.exit_code(found)
+    assert ExitCode.ENVIRONMENT_FAILED is exit_code(found)
 
 
 @pytest.mark.sandbox
@@ -326,5 +327,5 @@ def test_our_own_overlay_needs_no_plugin() -> None:
 def test_findings_as_json(api: ApiServer, scripted: ScriptedServer, service: Service) -> None:
     """The same for a program: ok, state and next step of each."""
     scripted.answers = [(401, {"message": "Unauthorized"})]
-    told = json.loads(doctor_cluster.told(doctor_cluster.diagnose(api, service), as_json=True))
+    told = json.loads(told(doctor_cluster.diagnose(api, service), as_json=True))
     assert (False, ["fail", "not checked"]) == (told["ok"], [one["state"] for one in told["checks"]])

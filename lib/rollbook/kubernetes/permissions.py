@@ -157,7 +157,7 @@ def _name(access: Access, names: Names) -> str:
 
 
 def _told(refused: Iterable[Access], names: Names) -> str:
-    """`get, patch services in hello; list nodes in the whole cluster`, a part for each resource."""
+    """`get, patch services in shop; list nodes in the whole cluster`, a part for each resource."""
     verbs: dict[tuple[str, str], list[str]] = {}
     for one in refused:
         main, slash, subresource = one.resource.partition("/")

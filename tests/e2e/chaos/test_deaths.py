@@ -178,7 +178,7 @@ REPRESENTATIVES = {
     ("sigterm", "deploy"),
     ("launcher-killed", "canary"),
     ("apiserver-killed", "drill"),
-    ("disk-full", "drill"),
+    ("disk-full", "deploy"),
 }
 
 
