@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
-from rollbook.commands import compare, coverage, doctor, index, judge, report, verify
+from rollbook.commands import compare, coverage, doctor, index, judge, replay, report, verify
 from rollbook.commands.target_options import (
     ClusterOption,
     ContextOption,
@@ -39,6 +39,7 @@ coverage.register(app)
 doctor.register(app)
 index.register(app)
 judge.register(app)
+replay.register(app)
 report.register(app)
 verify.register(app)
 

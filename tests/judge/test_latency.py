@@ -103,3 +103,11 @@ def test_a_quantile_has_to_be_of_the_slow_end(quantile: float) -> None:
     """0.95 or 0.99; from the median up, and below 1."""
     with pytest.raises(BadInputError):
         LatencyJudge(quantile)
+
+
+def test_of_edges_with_the_same_requests_below_them_the_lowest_is_chosen() -> None:
+    """A farther one would not see a canary that is slower, but still faster than that edge."""
+    stable = {0.01: 0, 0.05: 400, 0.25: 400, 5.0: 400, math.inf: 400}
+
+    assert 0.05 == choose_edge(stable, 0.95)
+    assert 0.5 == choose_edge({0.1: 94, 0.5: 96, math.inf: 100}, 0.95)

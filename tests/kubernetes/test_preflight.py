@@ -327,5 +327,5 @@ def test_our_own_overlay_needs_no_plugin() -> None:
 def test_findings_as_json(api: ApiServer, scripted: ScriptedServer, service: Service) -> None:
     """The same for a program: ok, state and next step of each."""
     scripted.answers = [(401, {"message": "Unauthorized"})]
-    told = json.loads(told(doctor_cluster.diagnose(api, service), as_json=True))
-    assert (False, ["fail", "not checked"]) == (told["ok"], [one["state"] for one in told["checks"]])
+    found = json.loads(told(doctor_cluster.diagnose(api, service), as_json=True))
+    assert (False, ["fail", "not checked"]) == (found["ok"], [one["state"] for one in found["checks"]])

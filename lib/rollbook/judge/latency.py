@@ -50,15 +50,21 @@ def increase(before: Mapping[float, int], now: Mapping[float, int]) -> Histogram
 
 
 def choose_edge(stable: Mapping[float, int], quantile: float) -> float | None:
-    """The edge whose share of faster requests is nearest to `quantile`, above it if two are alike.
+    """The edge whose share of faster requests is nearest to `quantile`; above it if two are as near, and the
+    lowest of those that have the same requests below them: a farther one would see a smaller slowdown late.
 
     None when nothing was counted, or all edges but +Inf have fewer than half of the requests below them: what
     is slower than such an edge is the ordinary request.
     """
     total = stable.get(math.inf, 0)
-    finite = [edge for edge in sorted(stable, reverse=True) if math.isfinite(edge)]
+    finite = [edge for edge in stable if math.isfinite(edge)]
     useful = [edge for edge in finite if total and stable[edge] >= 0.5 * total]
-    return min(useful, key=lambda edge: abs(stable[edge] / total - quantile), default=None)
+
+    def far(edge: float) -> tuple[float, float, float]:
+        share = stable[edge] / total
+        return round(abs(share - quantile), 12), -share, edge
+
+    return min(useful, key=far, default=None)
 
 
 class LatencyJudge:
