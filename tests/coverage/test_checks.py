@@ -73,9 +73,15 @@ def test_a_bound_that_is_exceeded_fails() -> None:
 
 @pytest.mark.parametrize("name", ["api.is_real_kubernetes", "service.answers"])
 def test_a_run_on_another_target_says_nothing(name: str) -> None:
-    """What a run on the sandbox shows proves nothing of EKS."""
-    assert IDLE == find(name, good(), {"target": "eks"}).state
+    """What a run on the sandbox shows proves nothing of EKS, nor does one on an emulated AWS."""
+    emulated, real = good(), good()
+    emulated.run["target"] = real.run["target"] = "aws"
+    real.run["components"] = [one | {"emulated": False} for one in real.run["components"]]
+
+    assert IDLE == find(name, good(), {"target": "aws"}).state
     assert PROVED == find(name, good(), {"target": "sandbox"}).state
+    assert IDLE == find(name, emulated, {"target": "aws"}).state
+    assert PROVED == find(name, real, {"target": "aws"}).state
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,13 @@ def traffic(bundle: Bundle, phase: PhaseRecord) -> tuple[tuple[RequestRecord, ..
 
 
 def only_on(bundle: Bundle, target: str) -> None:
-    """NotExercisedError when the run was on another target; any is well when `target` is empty."""
+    """NotExercisedError when the run was on another target; any is well when `target` is empty.
+
+    Where AWS was emulated, the cluster was the sandbox's: such a run says nothing of EKS.
+    """
     here = bundle.evidence.run.target or "an unknown target"
     if target not in {"", here}:
         raise NotExercisedError(f"This run was on {here}, not on {target}.")
+    stand_ins = [one.name for one in bundle.evidence.run.components if one.emulated]
+    if target == "aws" and stand_ins:
+        raise NotExercisedError(f"Here {stand_ins[0]} stood for AWS, and the sandbox's cluster for EKS.")
