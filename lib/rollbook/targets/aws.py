@@ -11,26 +11,13 @@ from rollbook.clock import SystemClock
 from rollbook.domain.service import Service
 from rollbook.domain.target import AWS, OF_THE_SANDBOX, TargetSpec
 from rollbook.evidence.answers import Records
-from rollbook.images.elsewhere import BuiltElsewhere
 from rollbook.kubernetes import bearer
-from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.deferred import DeferredApiServer
-from rollbook.kubernetes.leases import KubernetesLeases
-from rollbook.kubernetes.proxied import service_url
 from rollbook.kubernetes.rest import ApiServer
 from rollbook.ports import Clock, World
 from rollbook.sandbox import api
 from rollbook.targets import sandbox as of_the_sandbox
-from rollbook.targets.parts import (
-    PROMETHEUS_PLACEHOLDER,
-    addresses_of,
-    edge_of,
-    kubectl,
-    metrics_of,
-    preflight_of,
-    rendered,
-)
-from rollbook.traffic.users import UserTraffic
+from rollbook.targets.parts import outside
 
 CLUSTER = "rollbook"
 """What terraform/ calls the cluster by default."""
@@ -68,26 +55,15 @@ def connect(spec: TargetSpec, service: Service, records: Records | None) -> Worl
     clients, clock = clients_of(spec, records), SystemClock()
     if spec.endpoint_url:
         return _emulated(spec, service, clients, clock, records)
-    name, found = cluster_of(spec), addresses_of(service, AWS)
-    server = DeferredApiServer(lambda: _eks(clients, name, clock), records)
-    cluster = KubernetesCluster(server, kubectl=kubectl(), container=service.image.container)
-    metrics = metrics_of(server, found, records)
-    return World(
-        target=AWS,
-        overlay="eks",
-        cluster=cluster,
-        leases=KubernetesLeases(server),
-        cloud=AwsCloud(clients, clock),
-        metrics=metrics,
-        traffic=UserTraffic(records),
-        images=BuiltElsewhere(),
-        clock=clock,
-        edge=edge_of(server, found),
-        preflight=lambda: preflight_of(server, service, found, metrics, rendered(cluster, service, "eks")),
-        substitutions={
-            PROMETHEUS_PLACEHOLDER: service_url(found.prometheus),
-            REGION_PLACEHOLDER: clients.region,
-        },
+    name = cluster_of(spec)
+    return outside(
+        AWS,
+        "eks",
+        DeferredApiServer(lambda: _eks(clients, name, clock), records),
+        service,
+        AwsCloud(clients, clock),
+        records,
+        substitutions={REGION_PLACEHOLDER: clients.region},
     )
 
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
+from rollbook.clock import SystemClock
 from rollbook.domain.findings import Finding
 from rollbook.domain.service import Addresses, Service
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.answers import Records
+from rollbook.images.elsewhere import BuiltElsewhere
 from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.edge import edge_url
+from rollbook.kubernetes.leases import KubernetesLeases
 from rollbook.kubernetes.permissions import Names
 from rollbook.kubernetes.preflight import preflight
 from rollbook.kubernetes.proxied import ServiceProxy, service_url
 from rollbook.kubernetes.rest import ApiServer
 from rollbook.phases.exclusive import lease_name
-from rollbook.ports import Manifest
+from rollbook.ports import Cloud, Manifest, World
 from rollbook.prometheus.metrics import PrometheusMetrics
+from rollbook.traffic.users import UserTraffic
 
 PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
 """Stands in manifests for the address of the target's Prometheus, as the cluster itself reaches it."""
@@ -49,6 +54,41 @@ def metrics_of(server: ApiServer, found: Addresses, records: Records | None) -> 
         service_url(found.alertmanager),
         records=records,
         adapter=ServiceProxy(server) if inside else None,
+    )
+
+
+def outside(
+    target: str,
+    overlay: str,
+    server: ApiServer,
+    service: Service,
+    cloud: Cloud,
+    records: Records | None,
+    *,
+    substitutions: Mapping[str, str] = MappingProxyType({}),
+    disclosures: tuple[str, ...] = (),
+) -> World:
+    """The collaborators of a cluster of somebody else, whose images are built elsewhere.
+
+    `substitutions` are those beside the address of Prometheus. EnvironmentFailedError without kubectl.
+    """
+    found = addresses_of(service, target)
+    cluster = KubernetesCluster(server, kubectl=kubectl(), container=service.image.container)
+    metrics = metrics_of(server, found, records)
+    return World(
+        target=target,
+        overlay=overlay,
+        cluster=cluster,
+        leases=KubernetesLeases(server),
+        cloud=cloud,
+        metrics=metrics,
+        traffic=UserTraffic(records),
+        images=BuiltElsewhere(),
+        clock=SystemClock(),
+        edge=edge_of(server, found),
+        preflight=lambda: preflight_of(server, service, found, metrics, rendered(cluster, service, overlay)),
+        substitutions={PROMETHEUS_PLACEHOLDER: service_url(found.prometheus), **substitutions},
+        disclosures=disclosures,
     )
 
 
