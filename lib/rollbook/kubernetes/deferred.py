@@ -25,10 +25,11 @@ class DeferredApiServer(ApiServer):
     @property
     def url(self) -> str:
         """Where it is."""
-        return self._server.url
+        return self.found.url
 
     @cached_property
-    def _server(self) -> ApiServer:
+    def found(self) -> ApiServer:
+        """The one that was found; looked for once."""
         return self._connect()
 
     def _send(
@@ -41,4 +42,4 @@ class DeferredApiServer(ApiServer):
         accept: str,
         read_timeout_s: float,
     ) -> urllib3.BaseHTTPResponse:
-        return self._server._send(method, path, query, body, content_type, accept, read_timeout_s)
+        return self.found._send(method, path, query, body, content_type, accept, read_timeout_s)

@@ -17,7 +17,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from rollbook.errors import BadInputError
-from rollbook.kubernetes.deferred import DeferredApiServer
 from rollbook.kubernetes.rest import ApiServer
 
 RETRY = Retry(total=3, backoff_factor=0.2, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
@@ -94,13 +93,11 @@ class ServiceProxy(HTTPAdapter):
     def add_headers(self, request: requests.PreparedRequest, **_options: Any) -> None:
         """Put the API server's credentials in the place of any other."""
         request.headers.pop("Authorization", None)
-        for auth in self._server._configuration.auth_settings().values():
-            request.headers[auth["key"]] = auth["value"]
+        request.headers.update(self._server.credentials())
 
     @property
     def _server(self) -> ApiServer:
-        given = self._given
-        return given._server if isinstance(given, DeferredApiServer) else given
+        return self._given.found
 
 
 def _prefix(url: str) -> str:

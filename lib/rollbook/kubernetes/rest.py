@@ -76,6 +76,15 @@ class ApiServer:
         self._agent = "rollbook"
 
     @property
+    def found(self) -> ApiServer:
+        """This one, or the one that stands behind it."""
+        return self
+
+    def credentials(self) -> dict[str, str]:
+        """Headers that say who asks, as they are now."""
+        return {auth["key"]: auth["value"] for auth in self._configuration.auth_settings().values()}
+
+    @property
     def url(self) -> str:
         """Where it is."""
         host: str = self._configuration.host
@@ -229,9 +238,7 @@ class ApiServer:
         accept: str,
         read_timeout_s: float,
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": accept, "User-Agent": self._agent}
-        for auth in self._configuration.auth_settings().values():
-            headers[auth["key"]] = auth["value"]
+        headers = {"Accept": accept, "User-Agent": self._agent, **self.credentials()}
         if body is not None:
             headers["Content-Type"] = content_type
         url = self.url + path + (f"?{urlencode(query)}" if query else "")
