@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.evidence.kept import Kept
 from tests.phases.fakes import START, Stage, stage
 
 from rollbook.costs.prices import Price, Prices, Unit
 from rollbook.domain.infrastructure import Leftovers, Sweep
 from rollbook.domain.release import Component
 from rollbook.errors import BadInputError, GateRefusedError, NotFoundError
-from rollbook.evidence.answers import Asked
 from rollbook.phases import infrastructure, teardown
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.infrastructure import Infrastructure
@@ -108,19 +107,6 @@ class FakeRemains:
 
 
 @dataclass
-class FakeRecords:
-    """Keeps what was recorded."""
-
-    kept: list[tuple[Asked, Any]] = field(default_factory=list)
-
-    def record(
-        self, asked: Asked, status: str, answer: Any, at: object = None, *, always: bool = False
-    ) -> str:
-        self.kept.append((asked, answer))
-        return str(len(self.kept))
-
-
-@dataclass
 class Made:
     """A stage with infrastructure."""
 
@@ -128,7 +114,7 @@ class Made:
     ctx: PhaseContext
     provisioner: FakeProvisioner
     remains: FakeRemains
-    records: FakeRecords
+    records: Kept
 
     def gates(self) -> dict[str, bool]:
         """Gates in the journal, by name."""
@@ -140,7 +126,7 @@ class Made:
 def made(tmp_path: Path) -> Made:
     """A target whose only resource is an EKS cluster: 73 dollars a month."""
     on = stage(tmp_path)
-    provisioner, remains, records = FakeProvisioner(), FakeRemains(), FakeRecords()
+    provisioner, remains, records = FakeProvisioner(), FakeRemains(), Kept()
     eks = Price(usd=Decimal("0.10"), unit=Unit.HOUR, source="a test")
     prices = Prices(
         currency="USD",
@@ -189,7 +175,7 @@ def test_within_the_budget_it_goes_on(made: Made) -> None:
     assert spent is not None
     assert (Decimal("73.00"), ["apply"]) == (found.monthly_usd, made.provisioner.made)
     assert {"budget": True} == made.gates()
-    assert ["month", "run"] == [asked.parameters["per"] for asked, _ in made.records.kept]
+    assert ["month", "run"] == [asked["per"] for _, asked, _, _ in made.records.all]
     assert Decimal("0.10") == round(spent.usd, 2)
 
 
@@ -242,7 +228,7 @@ def test_the_end_of_a_target(made: Made) -> None:
     assert ["remove in vpc-1", "sweep {'owner': 'platform'}"] == made.remains.done
     assert (("load_balancer k8s-edge",), (CLUSTER.address,)) == (ended.leftovers, ended.destroyed)
     assert {"nothing left": True} == made.gates()
-    total = made.records.kept[-1][1]["total"]
+    total = made.records.all[-1][3]["total"]
     assert 0.2 == round(total, 2)
 
 

@@ -50,14 +50,12 @@ class Target:
         """
         if self._held:
             return
-        context = self._context("run")
         try:
-            context.world.cluster.get("Namespace", "", "default")
+            holder = self._stack.enter_context(exclusive(self._context("run"), on_lost=self._lost))
         except NotFoundError:
             if ending:
                 return
             raise
-        holder = self._stack.enter_context(exclusive(context, on_lost=self._lost))
         os.environ[HOLDER] = holder
         self._stack.callback(os.environ.pop, HOLDER, None)
         self._held = True

@@ -9,7 +9,8 @@ from rollbook.costs.estimate import estimate
 from rollbook.domain.infrastructure import Leftovers, Sweep
 from rollbook.errors import BadInputError, GateRefusedError, NotFoundError
 from rollbook.phases.context import PhaseContext
-from rollbook.phases.infrastructure import Infrastructure, gate, spent
+from rollbook.phases.infrastructure import Infrastructure, spent
+from rollbook.phases.validate import Gate, written
 from rollbook.terraform.port import Applied, Outputs
 
 
@@ -59,7 +60,7 @@ def destroy(ctx: PhaseContext) -> tuple[Leftovers, Applied, Sweep]:
         if swept.clean
         else f"{len(swept.left)} are left: {', '.join(swept.left[:5])}"
     )
-    gate(ctx, "nothing left", passed=swept.clean, expected="nothing", got=sentence, sentence=sentence)
+    written(ctx, Gate("nothing left", swept.clean, "nothing", sentence, sentence))
     if not swept.clean:
         raise GateRefusedError(
             "something is left in the account",

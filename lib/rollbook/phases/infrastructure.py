@@ -17,6 +17,7 @@ from rollbook.evidence.answers import Records
 from rollbook.evidence.journal import Journal, Kind
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.manifests import overlay_objects
+from rollbook.phases.validate import Gate, written
 from rollbook.ports import Applied as AppliedObject
 from rollbook.terraform.port import Applied, Drift, Event, EventKind, Outputs, Plan, Provisioner
 
@@ -127,17 +128,16 @@ def guard(
         )
         cost_records.keep_estimate(made_by.records, found, emulated=made_by.emulated)
         step |= {"usd_per_month": float(found.monthly_usd)}
+    expected, got = f"{budget:g} USD a month", f"{found.monthly_usd:.2f} USD a month"
     try:
         within(found, budget, accept_unknown=accept_unknown)
     except GateRefusedError as refused:
-        gate(
-            ctx, "budget", passed=False, expected=f"{budget:g} USD a month", got=found, sentence=str(refused)
-        )
+        written(ctx, Gate("budget", False, expected, got, str(refused)))
         raise
     told = f"It costs {found.monthly_usd:.2f} US dollars a month of {budget:g} that it may."
     if made_by.emulated:
         told += " On the emulator nothing is charged."
-    gate(ctx, "budget", passed=True, expected=f"{budget:g} USD a month", got=found, sentence=told)
+    written(ctx, Gate("budget", True, expected, got, told))
     ctx.say(told)
     return found
 
@@ -176,7 +176,7 @@ def verify(ctx: PhaseContext) -> Drift | None:
         found = made_by.provisioner.drift()
         step |= {"sentence": found.sentence}
     expected = "nothing to change" + (", but for what is known of the emulator" if found.known else "")
-    gate(ctx, "no drift", passed=found.clean, expected=expected, got=found.sentence, sentence=found.sentence)
+    written(ctx, Gate("no drift", found.clean, expected, found.sentence, found.sentence))
     if not found.clean:
         raise GateRefusedError(
             "what is there is not what Terraform's code says",
@@ -229,12 +229,3 @@ def texts(outputs: Outputs) -> dict[str, str]:
     """Outputs that are texts, by name: what values of charts can take."""
     values: dict[str, Any] = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
     return {name: value for name, value in values.items() if isinstance(value, str)}
-
-
-def gate(
-    ctx: PhaseContext, name: str, *, passed: bool, expected: str, got: Estimate | str, sentence: str
-) -> None:
-    """Write a gate of the target's into the journal."""
-    told = got if isinstance(got, str) else f"{got.monthly_usd:.2f} USD a month"
-    data = {"passed": passed, "expected": expected, "got": told, "sentence": sentence}
-    ctx.journal.append(Kind.GATE, name, data)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from rollbook.domain.judging import ABORTS, LOOK, SOURCE, said
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.resting import EVIDENCE
@@ -21,8 +22,6 @@ from rollbook.phases.context import PhaseContext
 from rollbook.phases.observe import bound_query
 
 LOOK_EVERY_S = 2.0
-SOURCE = "judge"
-"""Source of its entries in the journal."""
 
 
 class Mode(StrEnum):
@@ -71,16 +70,13 @@ class CanaryJudge:
         self._ctx = ctx
         self._stable_hash = stable_hash
         self._policy = policy
-        self._metric = RateMetric(
-            alpha=policy.alpha, margin=Margin(policy.margin), query=ctx.service.counters.get("errors", "")
-        )
-        self._judge = RateJudge(self._metric)
+        query = ctx.service.counters.get("errors", "")
+        self._judge = RateJudge(RateMetric(alpha=policy.alpha, margin=Margin(policy.margin), query=query))
         self._counters = Counters()
         self._began = ctx.world.clock.monotonic()
         self._due = self._began
         self._looks = 0
         self._last: MetricVerdict | None = None
-        self._said = Verdict.NO_DATA
         self._rests_on: list[str] = []
         self.aborted = False
         """Whether it has aborted the Rollout."""
@@ -99,20 +95,18 @@ class CanaryJudge:
         self._rests_on = []
         reading = self._reading(now - self._began, canary_hash)
         block = self._counters.read(reading)
+        before = self._last.verdict if self._last else Verdict.NO_DATA
         found = self._last = self._judge.look(now - self._began, block)
         self._looks += 1
         data = {**_told(found), EVIDENCE: self._rests_on}
-        self._ctx.journal.append(Kind.OBSERVATION, "look", data, source=SOURCE)
-        if found.verdict is not self._said:
-            self._said = found.verdict
+        self._ctx.journal.append(Kind.OBSERVATION, LOOK, data, source=SOURCE)
+        if found.verdict is not before:
             decided = {"verdict": found.verdict.value, "message": found.sentence}
-            self._ctx.journal.append(Kind.DECISION, f"judge: {found.verdict.value}", decided, source=SOURCE)
+            self._ctx.journal.append(Kind.DECISION, said(found.verdict.value), decided, source=SOURCE)
         if found.verdict is Verdict.HARMFUL and self._policy.mode is Mode.ABORT and not self.aborted:
             self.aborted = True
             self._ctx.world.cluster.abort(self._ctx.service.namespace, self._ctx.service.rollout)
-            self._ctx.journal.append(
-                Kind.DECISION, "judge aborts", {"message": found.sentence}, source=SOURCE
-            )
+            self._ctx.journal.append(Kind.DECISION, ABORTS, {"message": found.sentence}, source=SOURCE)
 
     def told(self) -> Judged | None:
         """What it said; None when it did not judge."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from rollbook.bundle.load import Evidence, PhaseEvidence, load
 from rollbook.bundle.run_record import PhaseRecord
+from rollbook.domain.judging import ABORTS, SOURCE, said
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.folder import RunFolder
 from rollbook.evidence.journal import Entry, Kind
@@ -23,9 +24,7 @@ from rollbook.replay.template import SUCCESS_RATE, seconds, threshold_of
 from rollbook.report.timeline import CANARY, STABLE, side_of
 
 SERVER_ERROR = 500
-JUDGE = "judge"
-"""Source of the judge's entries in the journal."""
-DECISIONS = {"judge aborts": ABORT, "aborted": ABORT, "promoted": PROMOTE, "steps-complete": PROMOTE}
+DECISIONS = {ABORTS: ABORT, "aborted": ABORT, "promoted": PROMOTE, "steps-complete": PROMOTE}
 """Decisions in the journal after which what would have come is not known. From `steps-complete` on all
 traffic is on the new version, and the services are swapped."""
 
@@ -109,12 +108,12 @@ def _happened(entries: Sequence[Entry], began: float) -> Happened:
 
 def _judged(entries: Sequence[Entry], began: float) -> Judged | None:
     """What the judge said in the run; None when it never looked."""
-    mine = [one for one in entries if one.source == JUDGE]
+    mine = [one for one in entries if one.source == SOURCE]
     if not mine:
         return None
     first = {
         verdict: min(
-            (one for one in mine if one.kind is Kind.DECISION and one.name == f"judge: {verdict.value}"),
+            (one for one in mine if one.kind is Kind.DECISION and one.name == said(verdict.value)),
             key=lambda one: one.time,
             default=None,
         )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from rollbook.domain.judging import ABORTS, LOOK, SOURCE
 from rollbook.evidence.journal import Entry, Kind
+from rollbook.judge.model import Block
 from rollbook.report import formats
 from rollbook.report.places import Places
 from rollbook.report.tables import Cell, Column, Table, text
 from rollbook.report.texts import short
 
-SOURCE = "judge"
-LOOK = "look"
+COUNTS = tuple(field.name for field in fields(Block))
 LOOKS_LISTED = 120
 SENTENCE = 300
 TONES = {"harmful": "bad", "safe": "good"}
@@ -63,7 +64,7 @@ def looks_view(entries: Sequence[Entry], start_s: float, places: Places) -> Look
         tone=TONES.get(verdict, "muted"),
         sentence=short(str(last.get("sentence", "")), SENTENCE),
         warnings=tuple(short(str(one), SENTENCE) for one in warnings) if isinstance(warnings, list) else (),
-        aborted=any(one.source == SOURCE and one.name == "judge aborts" for one in entries),
+        aborted=any(one.source == SOURCE and one.name == ABORTS for one in entries),
         table=table,
     )
 
@@ -78,9 +79,6 @@ def _is_look(entry: Entry) -> bool:
         and isinstance(counts, dict)
         and all(isinstance(counts.get(name), int) for name in COUNTS)
     )
-
-
-COUNTS = ("stable_total", "stable_errors", "canary_total", "canary_errors")
 
 
 def _row(entry: Entry, start_s: float, places: Places) -> tuple[Cell, ...]:
