@@ -12,6 +12,10 @@ provider "aws" {
   skip_credentials_validation = local.emulated
   skip_metadata_api_check     = local.emulated ? "true" : null
 
+  # By default a refused request is repeated 25 times, for up to hours: right for AWS, which recovers. What an emulator
+  # cannot do it will not do later either: seven times take about half a minute.
+  max_retries = local.emulated ? 7 : null
+
   dynamic "endpoints" {
     for_each = local.emulated ? [var.endpoint_url] : []
     content {

@@ -26,6 +26,7 @@ from rollbook.terraform.port import (
     Event,
     EventKind,
     Outputs,
+    OverdueError,
     Plan,
     Resource,
     ResourceChange,
@@ -59,6 +60,8 @@ class FakeProvisioner:
     made: list[str] = field(default_factory=list)
     drifted: Drift = field(default_factory=Drift)
     there: Outputs | None = OUTPUTS
+    late: int = 0
+    """How many times destroying takes too long."""
 
     def components(self) -> tuple[Component, ...]:
         return ()
@@ -84,6 +87,8 @@ class FakeProvisioner:
 
     def destroy(self) -> Applied:
         self.made.append("destroy")
+        if self.late >= len(self.made):
+            raise OverdueError("terraform destroy did not end within 300 s")
         return Applied((), (), (CLUSTER.address,), (), 1.0)
 
 
@@ -209,16 +214,23 @@ def test_drift_is_refused(made: Made) -> None:
 
 
 def test_what_terraform_does_is_told_as_it_happens(made: Made) -> None:
-    """A resource that is done or failed is in the journal; what only takes long is said."""
+    """What is done is in the journal, and what is waited for each half a minute; all of it is said."""
     said: list[str] = []
     tell = infrastructure.following(made.ctx.journal, said.append)
 
     tell(Event(EventKind.STARTED, "creating", "aws_vpc.this", "create"))
-    tell(Event(EventKind.WAITING, "still creating", "aws_vpc.this", "create", 10.0))
-    tell(Event(EventKind.DONE, "created", "aws_vpc.this", "create", 12.0))
+    for seconds in range(10, 80, 10):
+        tell(Event(EventKind.WAITING, f"still creating {seconds}", "aws_vpc.this", "create", float(seconds)))
+    tell(Event(EventKind.DONE, "created", "aws_vpc.this", "create", 72.0))
 
-    written = [one.data["address"] for one in made.ctx.journal.entries() if one.source == "terraform"]
-    assert (["still creating", "created"], ["aws_vpc.this"]) == (said, written)
+    written = [
+        (one.name, one.data["address"], one.data["seconds"])
+        for one in made.ctx.journal.entries()
+        if one.source == "terraform"
+    ]
+    assert [*(f"still creating {seconds}" for seconds in range(10, 80, 10)), "created"] == said
+    assert [("waiting", "aws_vpc.this", 30.0), ("waiting", "aws_vpc.this", 60.0)] == written[:2]
+    assert [("done", "aws_vpc.this", 72.0)] == written[2:]
 
 
 def test_the_end_of_a_target(made: Made) -> None:
@@ -230,6 +242,31 @@ def test_the_end_of_a_target(made: Made) -> None:
     assert {"nothing left": True} == made.gates()
     total = made.records.all[-1][3]["total"]
     assert 0.2 == round(total, 2)
+
+
+def test_a_destroy_that_takes_too_long_is_tried_once_more(made: Made) -> None:
+    """What controllers left is looked for again before; both tries are in the journal."""
+    made.provisioner.late = 1
+
+    ended = teardown.end_target(made.ctx, wanted=True)
+
+    tries = [
+        one.data["state"]
+        for one in made.ctx.journal.entries()
+        if one.name == "destroy infrastructure" and one.data["state"] != "started"
+    ]
+    assert (["failed", "done"], (CLUSTER.address,)) == (tries, ended.destroyed)
+    assert ["remove in vpc-1"] * 2 == made.remains.done[:2]
+
+
+def test_a_destroy_that_takes_too_long_twice_is_told(made: Made) -> None:
+    """No third try is made: what holds it has to be looked at."""
+    made.provisioner.late = 2
+
+    with pytest.raises(OverdueError, match="did not end within 300 s"):
+        teardown.end_target(made.ctx, wanted=True)
+
+    assert ["destroy", "destroy"] == made.provisioner.made
 
 
 def test_what_is_left_is_refused(made: Made) -> None:

@@ -25,7 +25,7 @@ SOURCE = ROOT / "terraform"
 MIRROR = "ROLLBOOK_TF_MIRROR"
 OLDEST = (1, 11, 0)
 PARTS = ("*.tf", "modules", "tests", "environments")
-TIMEOUT_S = 280.0
+TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class Account:
             found |= {f"{kind} {name}" for name in named}
         return found
 
+    def delete_cluster(self, name: str) -> None:
+        """Delete an EKS cluster behind everybody's back."""
+        self._client("eks").delete_cluster(name=name)
+
     def tags(self) -> dict[str, set[str]]:
         """Keys of the tags of what EC2 has, by identifier."""
         found: dict[str, set[str]] = {}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-from tests.terraform.conftest import SOURCE, Terraform
+import pytest
+from tests.terraform.conftest import SOURCE, TIMEOUT_S, Terraform
+
+pytestmark = pytest.mark.timeout(2 * TIMEOUT_S)
 
 RUN = re.compile(r'^run "(\w+)"', re.MULTILINE)
 

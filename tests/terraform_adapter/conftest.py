@@ -13,6 +13,7 @@ from tests.terraform.conftest import terraform_binary as terraform_binary
 from rollbook.evidence.answers import Asked
 from rollbook.sandbox.home import Cache
 from rollbook.terraform.command import Terraform
+from rollbook.terraform.deadlines import Deadlines
 from rollbook.terraform.folder import Inputs
 from rollbook.terraform.port import Event
 
@@ -68,6 +69,7 @@ def make(terraform_binary: str, tmp_path: Path, kept: Kept) -> Make:
         inputs: Inputs | None = None,
         workdir: Path | None = None,
         lock_wait_s: float = 60.0,
+        within: Deadlines | None = None,
         **variables: Any,
     ) -> Terraform:
         return Terraform(
@@ -79,6 +81,7 @@ def make(terraform_binary: str, tmp_path: Path, kept: Kept) -> Make:
             records=kept,
             progress=progress,
             lock_wait_s=lock_wait_s,
+            within=within,
         )
 
     return made

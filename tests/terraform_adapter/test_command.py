@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.terraform_adapter.conftest import BUILTIN, Kept, Make, environ
 
@@ -22,8 +23,10 @@ from rollbook.errors import (
     NotFoundError,
     TargetHeldError,
 )
+from rollbook.terraform.deadlines import Deadlines
 from rollbook.terraform.folder import Inputs
-from rollbook.terraform.port import Action, Event, EventKind
+from rollbook.terraform.port import Action, Event, EventKind, OverdueError
+from rollbook.terraform.process import followed
 
 PASSWORD = "correct-horse-battery"
 
@@ -130,6 +133,60 @@ def test_an_interrupt_is_passed_on_once_and_the_state_is_saved(make: Make, kept:
     assert {"terraform_data.first"} <= {one.address for one in terraform.resources()}
     assert [True] == [answer["interrupted"] for answer in kept.answers("apply")]
     assert [] == [one for one in make(seconds=60).plan().adds if one.address == "terraform_data.first"]
+
+
+def test_what_takes_too_long_is_ended_and_told(make: Make, kept: Kept) -> None:
+    """At its deadline Terraform is interrupted, saves its state, and the error says so; then it can go on."""
+    within = Deadlines(init_s=300.0, plan_s=300.0, apply_s=6.0, read_s=300.0)
+    terraform = make(seconds=250, within=within)
+    plan = terraform.plan()
+    with pytest.raises(OverdueError, match="terraform apply did not end within 6 s") as told:
+        terraform.apply(plan)
+
+    assert (4, True) == (
+        int(told.value.exit_code),
+        "it waited for terraform_data.last (create for" in told.value.why,
+    )
+    assert [True] == [answer["interrupted"] for answer in kept.answers("apply")]
+    assert () == make().destroy().resources
+
+
+def test_what_does_not_end_by_itself_is_killed(tmp_path: Path) -> None:
+    """A command that takes no notice of interrupts ends nevertheless, with all that it started."""
+    ignoring = "trap '' INT; echo $$; sleep 250 & wait; wait"
+    lines: list[str] = []
+    ended = followed(
+        ("sh", "-c", ignoring),
+        cwd=tmp_path,
+        environ=os.environ,
+        log=tmp_path / "log.jsonl",
+        within_s=3.0,
+        grace_s=0.2,
+        each=lines.append,
+    )
+
+    assert (-signal.SIGKILL, True, True, False) == (
+        ended.code,
+        ended.interrupted,
+        ended.overdue,
+        ended.orderly,
+    )
+    deadline = time.monotonic() + 60
+    while _of_the_session(int(lines[0])) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the kernel takes a moment to end what was killed
+    assert [] == _of_the_session(int(lines[0]))
+
+
+def _of_the_session(leader: int) -> list[psutil.Process]:
+    """Processes of a session that still run."""
+    found = []
+    for one in psutil.process_iter(["pid", "status"]):
+        try:
+            if os.getsid(one.pid) == leader and one.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(one)
+        except ProcessLookupError:
+            continue
+    return found
 
 
 def test_an_error_of_whoever_listens_ends_the_apply_in_order(make: Make) -> None:

@@ -17,8 +17,8 @@ from rollbook.errors import (
     TargetHeldError,
 )
 from rollbook.terraform import differences, events, outputs, plans
-from rollbook.terraform.events import Diagnostic
-from rollbook.terraform.failures import failure
+from rollbook.terraform.events import Diagnostic, UnderWay
+from rollbook.terraform.failures import failure, overdue
 from rollbook.terraform.masking import masked
 from rollbook.terraform.port import Action, EventKind, KnownDifference
 from rollbook.terraform.records import fitting
@@ -97,6 +97,44 @@ def test_an_error_among_the_lines_is_an_event_and_a_diagnostic_without_the_code_
 
     assert EventKind.ERROR is events.event(line).kind
     assert (Diagnostic("error", "No", "why"),) == events.diagnostics(f"{line}\n{line}\n")
+
+
+def hook(kind: str, address: str, second: int, **more: Any) -> str:
+    """A line of what Terraform does to a resource, at a second of a minute."""
+    told = {"type": kind, "@timestamp": f"2026-11-23T20:00:{second:02}.000000Z"}
+    return json.dumps({**told, "hook": {"resource": {"addr": address}, **more}})
+
+
+def test_what_is_under_way_is_what_began_and_did_not_end() -> None:
+    """With what is done and for how long, the longest first; what failed has ended, too."""
+    lines = [
+        hook("refresh_start", "aws_key.read", 1),
+        hook("apply_start", "aws_vpc.this", 3, action="delete"),
+        hook("apply_start", "aws_key.this", 4, action="delete"),
+        hook("apply_start", "aws_role.this", 4, action="create"),
+        hook("apply_complete", "aws_key.this", 5, action="delete"),
+        hook("apply_errored", "aws_role.this", 6, action="create"),
+        "Terraform said something else",
+        hook("apply_progress", "aws_vpc.this", 13, action="delete", elapsed_seconds=10),
+    ]
+
+    assert ["aws_key.read (read for 12 s)", "aws_vpc.this (delete for 10 s)"] == [
+        str(one) for one in events.under_way("\n".join(lines))
+    ]
+    assert () == events.under_way("")
+
+
+@pytest.mark.parametrize(("orderly", "told"), [(True, "its state is saved"), (False, "may lack")])
+def test_what_took_too_long_is_told_with_what_it_waited_for(orderly: bool, told: str) -> None:
+    """The first of what it waited for, how much it had done, and that it can be run again."""
+    waited = [UnderWay(f"aws_subnet.this[{number}]", "delete", 60.0 - number) for number in range(7)]
+    error = overdue("destroy", 300.0, waited, 23, orderly=orderly)
+
+    assert ("terraform destroy did not end within 300 s", 4) == (error.what, int(error.exit_code))
+    assert "waited for aws_subnet.this[0] (delete for 60 s), " in error.why
+    assert "and 2 more" in error.why
+    assert (True, True) == (told in error.why, error.why.endswith("23 changes were made"))
+    assert error.next_step.startswith("Run this again")
 
 
 def test_a_plan_is_read_by_what_it_does() -> None:

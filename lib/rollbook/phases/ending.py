@@ -11,7 +11,7 @@ from rollbook.errors import BadInputError, GateRefusedError, NotFoundError
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.infrastructure import Infrastructure, spent
 from rollbook.phases.validate import Gate, written
-from rollbook.terraform.port import Applied, Outputs
+from rollbook.terraform.port import Applied, Outputs, OverdueError
 
 
 def remove_addons(ctx: PhaseContext) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def destroy(ctx: PhaseContext) -> tuple[Leftovers, Applied, Sweep]:
     """Remove what controllers left, destroy everything, and look whether anything is left.
 
     May be called again after it failed. GateRefusedError when the sweep finds something; BadInputError for a
-    target that Terraform does not make.
+    target that Terraform does not make; OverdueError when Terraform took too long twice.
     """
     made_by = ctx.infrastructure
     if made_by is None:
@@ -43,14 +43,7 @@ def destroy(ctx: PhaseContext) -> tuple[Leftovers, Applied, Sweep]:
     found = estimate(resources, made_by.prices, made_by.region) if resources else None
     if found is not None:
         cost_records.keep_estimate(made_by.records, found, emulated=made_by.emulated)
-    leftovers = Leftovers(removed=())
-    if there is not None:
-        with ctx.journal.step("remove what controllers left") as step:
-            leftovers = made_by.remains.remove(there.vpc_id)
-            step |= asdict(leftovers)
-    with ctx.journal.step("destroy infrastructure") as step:
-        gone = made_by.provisioner.destroy()
-        step |= {"deleted": len(gone.deleted), "left": [one.address for one in gone.resources]}
+    leftovers, gone = _all_removed(ctx, made_by, there)
     spent(ctx, found, since)
     with ctx.journal.step("sweep the account") as step:
         swept = made_by.remains.sweep(there.tags if there is not None else {})
@@ -69,6 +62,32 @@ def destroy(ctx: PhaseContext) -> tuple[Leftovers, Applied, Sweep]:
         )
     ctx.say(f"{len(gone.deleted)} resources were destroyed; {sentence}")
     return leftovers, gone, swept
+
+
+def _all_removed(
+    ctx: PhaseContext, made_by: Infrastructure, there: Outputs | None
+) -> tuple[Leftovers, Applied]:
+    """What controllers left, then the rest. What was stopped for taking too long is tried once more.
+
+    A request that was never answered is made anew, and what a controller made meanwhile is removed before.
+    """
+    leftovers = Leftovers(removed=())
+    for last in (False, True):
+        if there is not None:
+            with ctx.journal.step("remove what controllers left") as step:
+                found = made_by.remains.remove(there.vpc_id)
+                step |= asdict(found)
+            leftovers = Leftovers((*leftovers.removed, *found.removed), found.kept)
+        try:
+            with ctx.journal.step("destroy infrastructure") as step:
+                gone = made_by.provisioner.destroy()
+                step |= {"deleted": len(gone.deleted), "left": [one.address for one in gone.resources]}
+            break
+        except OverdueError as error:
+            if last:
+                raise
+            ctx.say(f"{error}. It is tried once more.")
+    return leftovers, gone
 
 
 def _outputs(made_by: Infrastructure) -> Outputs | None:

@@ -28,6 +28,8 @@ DEPLOYERS_PLACEHOLDER = "ROLLBOOK_DEPLOYERS_GROUP"
 CLUSTER = "aws_eks_cluster"
 TERRAFORM = "terraform"
 """Source of what the journal holds of Terraform's doing."""
+WAITING_EVERY_S = 30.0
+"""How often the journal says of a resource that it is waited for."""
 
 
 class AddOns(Protocol):
@@ -77,10 +79,20 @@ class Made:
 
 
 def following(journal: Journal, say: Callable[[str], None]) -> Callable[[Event], None]:
-    """Tells of what Terraform does, as it does it."""
+    """Tells of what Terraform does, as it does it; what it waits for, at most once in `WAITING_EVERY_S`."""
+    waited: dict[str, float] = {}
+
+    def news(event: Event) -> bool:
+        if event.kind is EventKind.WAITING and event.seconds >= waited.get(event.address, WAITING_EVERY_S):
+            waited[event.address] = event.seconds + WAITING_EVERY_S
+            return True
+        if event.kind in {EventKind.DONE, EventKind.FAILED}:
+            waited.pop(event.address, None)
+            return True
+        return False
 
     def told(event: Event) -> None:
-        if event.kind in {EventKind.DONE, EventKind.FAILED}:
+        if news(event):
             data = {"address": event.address, "action": event.action, "seconds": event.seconds}
             journal.append(Kind.OBSERVATION, event.kind.value, data, source=TERRAFORM)
         if event.kind in {EventKind.DONE, EventKind.FAILED, EventKind.WAITING, EventKind.WARNING}:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,24 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.domain.release import Component
-from rollbook.errors import BadInputError, CancelledError, EnvironmentFailedError
+from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.answers import Records
-from rollbook.terraform import differences, events, folder, outputs, plans
-from rollbook.terraform.failures import failure
+from rollbook.terraform import binary, deadlines, differences, events, folder, outputs, plans
+from rollbook.terraform.deadlines import Deadlines
+from rollbook.terraform.failures import failure, interrupted, overdue
 from rollbook.terraform.folder import Inputs, taken
 from rollbook.terraform.port import Applied, Drift, Event, KnownDifference, Outputs, Plan, Resource
 from rollbook.terraform.process import Ended, followed
 from rollbook.terraform.records import Recording
 
-OLDEST = (1, 11, 0)
-"""As in terraform/versions.tf: the S3 backend locks by itself from there on."""
 LOCK_WAIT_S = 60.0
 """How long another one that holds the state is waited for."""
 INIT_WAIT_S = 600.0
 """Terraform's cache of providers may be filled by one at a time."""
 CHANGED = 2
 """Exit code of a plan that would change something."""
-_GET = "https://developer.hashicorp.com/terraform/install"
 
 
 class Terraform:
@@ -41,7 +37,8 @@ class Terraform:
     tells, line by line. `environ` is what it may see of the environment (see `folder.environment`). Whoever
     else holds the state is waited for `lock_wait_s` seconds, then TargetHeldError.
 
-    `apply`, `plan` and `destroy` end in order when they are interrupted (see `process.followed`).
+    `apply`, `plan` and `destroy` end in order when they are interrupted, and when they take longer than
+    `within` (None: `deadlines.AWS`, or `deadlines.EMULATOR`); see `process.followed`.
     """
 
     def __init__(
@@ -55,6 +52,7 @@ class Terraform:
         records: Records | None = None,
         progress: Callable[[Event], None] = lambda _event: None,
         lock_wait_s: float = LOCK_WAIT_S,
+        within: Deadlines | None = None,
     ) -> None:
         self._source = source.resolve()
         self._workdir = workdir.resolve()
@@ -65,6 +63,7 @@ class Terraform:
         self._recording = Recording(records, self._source.name, emulated=self._emulated)
         self._progress = progress
         self._lock_wait_s = lock_wait_s
+        self._within = within or (deadlines.EMULATOR if self._emulated else deadlines.AWS)
         self._binary = ""
         self._env: dict[str, str] = {}
         self._components: tuple[Component, ...] = ()
@@ -172,7 +171,7 @@ class Terraform:
         """Find the command, copy the code, and `init`; once."""
         if self._components:
             return
-        self._binary = _found(self._environ)
+        self._binary = binary.found(self._environ)
         folder.check(self._source, self._inputs)
         locked = (self._source / folder.LOCK_FILE).is_file()
         self._env = folder.environment(
@@ -180,7 +179,7 @@ class Terraform:
         )
         with self._alone():
             folder.copy(self._source, self._root, self._inputs)
-            version = self._version()
+            version = binary.new_enough(str(self._json("version")["terraform_version"]))
             self._init(locked=locked)
             selected = self._json("version")["provider_selections"]
         self._recording.keep("init", 0, {"terraform_version": version, "provider_selections": selected})
@@ -208,16 +207,6 @@ class Terraform:
             )
             raise self._failed("init", ended)
 
-    def _version(self) -> str:
-        version = str(self._json("version")["terraform_version"])
-        if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST:
-            raise EnvironmentFailedError(
-                f"Terraform {version} is too old",
-                why=f"{'.'.join(map(str, OLDEST))} is the first one whose state in S3 locks by itself",
-                next_step=f"Install a newer one: {_GET}",
-            )
-        return version
-
     def _values(self) -> Iterator[str]:
         for file in (*self._inputs.var_files, folder.write_values(self._root, self._inputs)):
             yield f"-var-file={file.resolve()}"
@@ -239,12 +228,12 @@ class Terraform:
 
     def _run(self, command: str, *options: str) -> Ended:
         argv = (self._binary, command, "-json", "-input=false", *options)
-        log = self._workdir / f"{command}.jsonl"
         return followed(
             argv,
             cwd=self._root,
             environ=self._env,
-            log=log,
+            log=self._workdir / f"{command}.jsonl",
+            within_s=self._within.of(command),
             each=lambda line: self._progress(events.event(line)),
         )
 
@@ -252,7 +241,8 @@ class Terraform:
         """What a command that only looks prints, as JSON."""
         log = self._workdir / f"{command}.json"
         argv = (self._binary, command, "-json", *arguments)
-        ended = followed(argv, cwd=self._root, environ=self._env, log=log)
+        within_s = self._within.of(command)
+        ended = followed(argv, cwd=self._root, environ=self._env, log=log, within_s=within_s)
         log.unlink(missing_ok=True)  # show and output print sensitive values in clear
         if ended.interrupted or ended.code != 0:
             raise self._failed(command, ended)
@@ -269,25 +259,14 @@ class Terraform:
         return document
 
     def _failed(self, command: str, ended: Ended, made: int = 0) -> Exception:
+        if ended.overdue:
+            within_s = self._within.of("apply" if command == "destroy" else command.split()[0])
+            waited = events.under_way(ended.until_then)
+            return overdue(command, within_s, waited, made, orderly=ended.orderly)
         if ended.interrupted:
-            return CancelledError(
-                f"terraform {command} was interrupted",
-                why=f"it ended by itself, and its state is saved: {made} changes were made",
-                next_step="Plan again to go on, or destroy what was made.",
-            )
+            return interrupted(command, made)
         return failure(command, ended.code, events.diagnostics(ended.stdout), ended.stderr)
 
     def _alone(self) -> AbstractContextManager[None]:
         """Two that work in one folder would take each other's plans: Terraform locks only the state."""
         return taken(self._workdir / "workdir.lock", self._lock_wait_s, f"works in {self._workdir}")
-
-
-def _found(variables: Mapping[str, str]) -> str:
-    found = shutil.which("terraform", path=variables.get("PATH", ""))
-    if found is None:
-        raise EnvironmentFailedError(
-            "terraform is not on the PATH",
-            why="AWS is provisioned by Terraform 1.11 or newer",
-            next_step=f"Install it: {_GET}",
-        )
-    return found

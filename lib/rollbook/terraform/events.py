@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from rollbook.terraform.port import Event, EventKind
@@ -25,6 +26,22 @@ _OTHERS = {
     "resource_drift": EventKind.PLANNED,
     "change_summary": EventKind.SUMMARY,
 }
+
+
+_BEGINS = {"refresh_start", "apply_start"}
+_ENDS = {"refresh_complete", "apply_complete", "apply_errored"}
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """Something that had begun and not ended: a resource, what is done to it, for how many seconds."""
+
+    address: str
+    action: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.action} for {self.seconds:.0f} s)"
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,32 @@ def done(lines: str) -> dict[str, list[str]]:
         if one.kind is EventKind.DONE and one.action in names:
             found[names[one.action]].append(one.address)
     return found
+
+
+def under_way(lines: str) -> tuple[UnderWay, ...]:
+    """What had begun and not ended at the last line, the longest first."""
+    began: dict[str, tuple[str, datetime]] = {}
+    last: datetime | None = None
+    for told in filter(None, map(_told, lines.splitlines())):
+        last = _when(told) or last
+        kind, hook = str(told.get("type", "")), told.get("hook") or {}
+        address = str((hook.get("resource") or {}).get("addr", ""))
+        if kind in _BEGINS and last is not None:
+            began[address] = (str(hook.get("action") or "read"), last)
+        elif kind in _ENDS:
+            began.pop(address, None)
+    found = (
+        UnderWay(address, action, (last - since).total_seconds() if last else 0.0)
+        for address, (action, since) in began.items()
+    )
+    return tuple(sorted(found, key=lambda one: (-one.seconds, one.address)))
+
+
+def _when(told: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(told.get("@timestamp", "")))
+    except ValueError:
+        return None
 
 
 def diagnostic(told: Mapping[str, Any]) -> Diagnostic:

@@ -6,10 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollbook.errors import BadInputError, EnvironmentFailedError, RollbookError, TargetHeldError
-from rollbook.terraform.events import Diagnostic
+from rollbook.errors import (
+    BadInputError,
+    CancelledError,
+    EnvironmentFailedError,
+    RollbookError,
+    TargetHeldError,
+)
+from rollbook.terraform.events import Diagnostic, UnderWay
+from rollbook.terraform.port import OverdueError
 
 LONGEST_WHY = 400
+MOST_WAITED = 5
+"""So many resources that were waited for are named."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,36 @@ def failure(command: str, code: int, found: Sequence[Diagnostic], stderr: str = 
         _what(command, code, first),
         why=_why(first, errors),
         next_step="Mend that, then run this again: what was made is in the state, and is not made twice.",
+    )
+
+
+def interrupted(command: str, made: int) -> CancelledError:
+    """The error for `terraform COMMAND` that somebody asked to stop, after `made` changes."""
+    return CancelledError(
+        f"terraform {command} was interrupted",
+        why=f"it ended by itself, and its state is saved: {made} changes were made",
+        next_step="Plan again to go on, or destroy what was made.",
+    )
+
+
+def overdue(
+    command: str, within_s: float, waited: Sequence[UnderWay], made: int, *, orderly: bool
+) -> OverdueError:
+    """The error for `terraform COMMAND` that did not end within `within_s` seconds, after `made` changes.
+
+    `waited` is what it waited for, the longest first; `orderly` is false when it had to be killed.
+    """
+    told = ", ".join(map(str, waited[:MOST_WAITED])) or "nothing that it told of"
+    more = f" and {len(waited) - MOST_WAITED} more" if len(waited) > MOST_WAITED else ""
+    end = (
+        "it was interrupted then, and its state is saved"
+        if orderly
+        else "it had to be stopped with that under way, so that its state may lack what was done last"
+    )
+    return OverdueError(
+        f"terraform {command} did not end within {within_s:g} s",
+        why=f"it waited for {told}{more}; {end}: {made} changes were made",
+        next_step="Run this again: it goes on where it ended. If it waits for the same again, look at that.",
     )
 
 

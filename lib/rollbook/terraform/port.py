@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rollbook.domain.release import Component
+from rollbook.errors import EnvironmentFailedError
+
+
+class OverdueError(EnvironmentFailedError):
+    """It took longer than it may, and was stopped; what was done is known, and it may be asked again."""
 
 
 class Action(StrEnum):
@@ -218,7 +223,8 @@ class Provisioner(Protocol):
     """Makes and ends the infrastructure that releases stand on.
 
     Every method may raise EnvironmentFailedError, TargetHeldError when somebody else is at it, BadInputError
-    for inputs that are refused, and CancelledError after an interrupt, when the state is saved.
+    for inputs that are refused, CancelledError after an interrupt, when the state is saved, and OverdueError
+    when it took too long.
     """
 
     def components(self) -> tuple[Component, ...]:
