@@ -31,6 +31,24 @@ class Share:
         return True
 
 
+class Load:
+    """Counts the calls of each second: more than `limit` of them are too many."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._second = 0
+        self._calls = 0
+
+    def too_many(self, now_s: float) -> bool:
+        """Whether a call at `now_s` (seconds of a clock that never goes back) is above the limit."""
+        if not self._limit:
+            return False
+        if int(now_s) != self._second:
+            self._second, self._calls = int(now_s), 0
+        self._calls += 1
+        return self._calls > self._limit
+
+
 async def misbehave(faults: Faults) -> None:
     """Crash or leak as configured; returns at once when neither is asked for."""
     tasks = []

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
-    generate_latest,
 )
+from prometheus_client.exposition import choose_encoder
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0)
 """Upper bounds of the duration buckets, in seconds; dense around the objective of 0.3 s."""
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -49,14 +46,16 @@ class Metrics:
         for code in (200, 500):
             self._child(code, "GET", "/")
 
-    def observe(self, code: int, method: str, path: str, seconds: float) -> None:
-        """Count one answer."""
-        self._child(code, method, path).inc()
-        self._duration.observe(seconds)
+    def observe(self, code: int, method: str, path: str, seconds: float, request_id: str) -> None:
+        """Count one answer; its duration, and a failure, carry the request's id as their exemplar."""
+        exemplar = {"request_id": request_id}
+        self._child(code, method, path).inc(1, exemplar if code >= 500 else None)
+        self._duration.observe(seconds, exemplar)
 
-    def exposition(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics, and the content type, as `accept` asks: OpenMetrics alone carries exemplars."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
 
     def _child(self, code: int, method: str, path: str) -> Counter:
         method = method if method in _METHODS else "OTHER"

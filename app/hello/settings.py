@@ -30,6 +30,10 @@ class Faults:
     """MiB of memory that are allocated each second and never given back."""
     never_ready: bool = False
     """Whether `/readyz` answers 503 for ever."""
+    no_metrics: bool = False
+    """Whether `/metrics` answers 503 for ever."""
+    overload_rps: float = 0.0
+    """Requests to `/` in one second above which the rest of them are answered with 503; 0: no limit."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Settings:
                 crash_after_s=reader.get("FAULT_CRASH_AFTER_SECONDS", Faults.crash_after_s, _amount),
                 leak_mib_per_s=reader.get("FAULT_LEAK_MIB_PER_SECOND", Faults.leak_mib_per_s, _amount),
                 never_ready=reader.get("FAULT_NEVER_READY", Faults.never_ready, _switch),
+                no_metrics=reader.get("FAULT_NO_METRICS", Faults.no_metrics, _switch),
+                overload_rps=reader.get("FAULT_OVERLOAD_RPS", Faults.overload_rps, _amount),
             ),
         )
         known = {name for name in environment if name.startswith("FAULT_")} - reader.asked

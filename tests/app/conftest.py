@@ -71,7 +71,7 @@ def start(image: UnpackedImage) -> Iterator[Callable[..., Running]]:
             )
             stack.callback(_end, process)
             running = Running(f"http://127.0.0.1:{port}", process)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 90
             while wait:
                 try:
                     running.get("/healthz")

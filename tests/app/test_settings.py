@@ -36,9 +36,11 @@ def test_every_variable_has_its_meaning() -> None:
             "FAULT_CRASH_AFTER_SECONDS": "5",
             "FAULT_LEAK_MIB_PER_SECOND": "8",
             "FAULT_NEVER_READY": "1",
+            "FAULT_NO_METRICS": "1",
+            "FAULT_OVERLOAD_RPS": "15",
         }
     )
-    faults = Faults(0.2, 0.5, 0.1, 5.0, 8.0, never_ready=True)
+    faults = Faults(0.2, 0.5, 0.1, 5.0, 8.0, never_ready=True, no_metrics=True, overload_rps=15.0)
     assert Settings("127.9.0.1", 81, "1.2", "p", "Grüß Gott", True, True, 3, faults) == settings
     assert "s3cret" not in repr(settings)
 
