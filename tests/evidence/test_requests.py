@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.errors import EvidenceInvalidError
-from rollbook.evidence.requests import HEADER, LogReader, LogWriter, read_log
+from rollbook.evidence.requests import HEADER, HEADER_WITHOUT_ID, LogReader, LogWriter, read_log
 from rollbook.evidence.scrub import Scrubber
 
 HEAD = ",".join(HEADER) + "\n"
 
 
 def _record(scheduled_s: float) -> RequestRecord:
-    return RequestRecord(scheduled_s, scheduled_s, 0.01, 200, Cause.OK, "1.0.0", "pod-1")
+    return RequestRecord(scheduled_s, scheduled_s, 0.01, 200, Cause.OK, "1.0.0", "pod-1", "ab12cd-7")
 
 
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -40,12 +40,19 @@ def test_a_line_that_is_not_whole_waits(tmp_path: Path) -> None:
     reader = LogReader(log)
     log.write_text(HEAD + "1.0,1.0,0.01,200,o")
     assert () == reader.records()
-    log.write_text(HEAD + "1.0,1.0,0.01,200,ok,1.0.0,pod-1\n")
+    log.write_text(HEAD + "1.0,1.0,0.01,200,ok,1.0.0,pod-1,ab12cd-7\n")
     assert (_record(1.0),) == reader.records()
     assert (_record(1.0),) == reader.records()
 
 
-@pytest.mark.parametrize("text", ["a,b\n", HEAD + "1.0,1.0\n", HEAD + "x,1.0,0.01,200,ok,1,p\n"])
+def test_a_log_without_ids_can_still_be_read(tmp_path: Path) -> None:
+    """Runs of before requests had ids keep their records, without an id."""
+    log = tmp_path / "log.csv"
+    log.write_text(",".join(HEADER_WITHOUT_ID) + "\n1.0,1.0,0.01,200,ok,1.0.0,pod-1\n")
+    assert (RequestRecord(1.0, 1.0, 0.01, 200, Cause.OK, "1.0.0", "pod-1", ""),) == read_log(log)
+
+
+@pytest.mark.parametrize("text", ["a,b\n", HEAD + "1.0,1.0\n", HEAD + "x,1.0,0.01,200,ok,1,p,i\n"])
 def test_a_log_that_was_tampered_with_is_refused(tmp_path: Path, text: str) -> None:
     """A line that is not a request names its number."""
     log = tmp_path / "log.csv"
@@ -70,5 +77,5 @@ def test_a_secret_in_a_response_header_is_not_logged() -> None:
     for _ in range(2):
         writer.write(RequestRecord(1.0, 1.0, 0.5, 200, Cause.OK, "1.0.0+abc-123-def", "pod"))
 
-    line = "1.000000,1.000000,0.500000,200,ok,1.0.0+[secret TOKEN],pod\n"
+    line = "1.000000,1.000000,0.500000,200,ok,1.0.0+[secret TOKEN],pod,\n"
     assert HEAD + 2 * line == file.getvalue()

@@ -24,10 +24,11 @@ ANSWERS = {
 
 @dataclass
 class Edge:
-    """The running edge: its port, and what requests said in their Host header."""
+    """The running edge: its port, and what requests said in their Host and X-Request-Id headers."""
 
     port: int
     hosts: set[str]
+    ids: list[str]
 
     def plan(self, *paths: str, rps: float = 50, duration_s: float = 0.5) -> TrafficPlan:
         """A plan that sends to these paths in turn."""
@@ -51,6 +52,8 @@ async def _serve(edge: Edge, reader: asyncio.StreamReader, writer: asyncio.Strea
             while (header := await reader.readline()) not in {b"\r\n", b""}:
                 if header.lower().startswith(b"host:"):
                     edge.hosts.add(header.split(b":", 1)[1].strip().decode())
+                if header.lower().startswith(b"x-request-id:"):
+                    edge.ids.append(header.split(b":", 1)[1].strip().decode())
             if path == "/hang":
                 await asyncio.sleep(3)
             if path == "/second-breaks" and served == 0:
@@ -70,7 +73,7 @@ async def _serve(edge: Edge, reader: asyncio.StreamReader, writer: asyncio.Strea
 @pytest.fixture
 def edge() -> Iterator[Edge]:
     loop = asyncio.new_event_loop()
-    found = Edge(port=0, hosts=set())
+    found = Edge(port=0, hosts=set(), ids=[])
     listening = socket.create_server(("127.0.0.1", 0))
     found.port = listening.getsockname()[1]
     loop.run_until_complete(

@@ -40,6 +40,8 @@ class RequestRecord:
     version: str
     """Version that answered; empty when unknown."""
     pod: str
+    request_id: str = ""
+    """What the request was called on its way: the service logs it; empty in logs of before there were ids."""
 
     @property
     def ended_s(self) -> float:
@@ -66,3 +68,5 @@ class TrafficPlan:
     version_header: str
     pod_header: str
     ca_file: str = ""
+    id_header: str = "X-Request-Id"
+    """Header that carries the id of each request."""

@@ -12,7 +12,9 @@ from rollbook.domain.traffic import Cause, RequestRecord
 from rollbook.errors import EvidenceInvalidError
 from rollbook.evidence.scrub import Scrubber
 
-HEADER = ("scheduled_s", "sent_s", "latency_s", "status", "cause", "version", "pod")
+HEADER_WITHOUT_ID = ("scheduled_s", "sent_s", "latency_s", "status", "cause", "version", "pod")
+"""Of logs that were written before requests had ids: they can still be read."""
+HEADER = (*HEADER_WITHOUT_ID, "request_id")
 _HEADERS_KEPT = 1000
 
 
@@ -42,6 +44,7 @@ class LogWriter:
                 record.cause.value,
                 self._clean(record.version),
                 self._clean(record.pod),
+                record.request_id,
             )
         )
 
@@ -66,6 +69,7 @@ class LogReader:
         self._path = path
         self._offset = 0
         self._line = 0
+        self._width = len(HEADER)
         self._records: list[RequestRecord] = []
 
     def records(self) -> Sequence[RequestRecord]:
@@ -90,11 +94,14 @@ class LogReader:
 
     def _take(self, fields: Sequence[str]) -> None:
         if self._line == 1:
-            if tuple(fields) != HEADER:
+            if tuple(fields) not in {HEADER, HEADER_WITHOUT_ID}:
                 raise self._invalid("its header is not that of a traffic log")
+            self._width = len(fields)
             return
+        if len(fields) != self._width:
+            raise self._invalid(f"it has {len(fields)} fields, and the header {self._width}")
         try:
-            scheduled, sent, latency, status, cause, version, pod = fields
+            scheduled, sent, latency, status, cause, version, pod, *rest = fields
             record = RequestRecord(
                 scheduled_s=float(scheduled),
                 sent_s=float(sent),
@@ -103,6 +110,7 @@ class LogReader:
                 cause=Cause(cause),
                 version=version,
                 pod=pod,
+                request_id=rest[0] if rest else "",
             )
         except ValueError as error:
             raise self._invalid(str(error)) from error

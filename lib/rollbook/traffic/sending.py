@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import secrets
 import ssl
 import time
 from collections.abc import Callable
@@ -45,6 +46,8 @@ class User:
     def __init__(self, plan: TrafficPlan) -> None:
         self._plan = plan
         self._base = plan.url.rstrip("/")
+        # Beside the number it makes an id that no other phase or run has, and that is short to read out.
+        self._name = secrets.token_hex(3)
         self._ssl: ssl.SSLContext | bool = True
         if urlsplit(plan.url).scheme == "https" and plan.ca_file:
             try:
@@ -81,11 +84,13 @@ class User:
         path = plan.paths[number % len(plan.paths)]
         sent_s = loop.time()
         status, version, pod = 0, "", ""
+        request_id = f"{self._name}-{number}"
         try:
             async with (
                 asyncio.timeout_at(due_s + plan.timeout_s),
                 self._session.get(
                     self._base + path,
+                    headers={plan.id_header: request_id},
                     allow_redirects=False,
                     server_hostname=plan.host if isinstance(self._ssl, ssl.SSLContext) else None,
                 ) as response,
@@ -109,6 +114,7 @@ class User:
             cause=cause,
             version=version,
             pod=pod,
+            request_id=request_id,
         )
 
 

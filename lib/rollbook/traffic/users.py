@@ -70,7 +70,7 @@ class UserTraffic:
         answer = {"version": record.version, "pod": record.pod, "cause": record.cause.value}
         good = not record.failed
         # Who waits for a first good answer asks many times a second; failures that are alike are kept once.
-        more = {"latency_s": record.latency_s} if good else {}
+        more = {"latency_s": record.latency_s, "request_id": record.request_id} if good else {}
         status = str(record.status or record.cause.value)
         self._records.record(asked, status, {**answer, **more}, always=good)
 
@@ -158,7 +158,7 @@ def check(plan: TrafficPlan) -> None:
         wrong = "its duration and its time-out must be more than 0 s"
     elif not plan.paths or any(not path.startswith("/") for path in plan.paths):
         wrong = "its paths must start with /"
-    elif any(ord(letter) <= 32 for letter in plan.host + plan.version_header + plan.pod_header):
+    elif any(ord(letter) <= 32 for letter in _names(plan)):
         wrong = "a host or header name has blanks in it"
     if wrong:
         raise BadInputError(
@@ -166,6 +166,10 @@ def check(plan: TrafficPlan) -> None:
             why=wrong,
             next_step="Correct --set rps=... or the service file.",
         )
+
+
+def _names(plan: TrafficPlan) -> str:
+    return plan.host + plan.version_header + plan.pod_header + plan.id_header
 
 
 def _start_worker(plan: TrafficPlan, log: Path, complaints: IO[bytes]) -> subprocess.Popen[str]:
