@@ -247,7 +247,6 @@ PLATFORM_BOARD = Board(
                             "{{integration}}",
                         ),
                     ),
-                    empty="the sandbox does not scrape Alertmanager.",
                     runbooks=("AlertmanagerCannotNotify",),
                 ),
                 Panel(

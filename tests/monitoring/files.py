@@ -21,7 +21,6 @@ FIRST_VALUES = {"$namespace": "hello", "$rollout": "hello"}
 
 NOT_IN_THE_SANDBOX = {
     "traefik_tls_certs_not_after": "the sandbox's edge speaks plain HTTP and has no certificate",
-    "alertmanager_notifications_failed_total": "the sandbox's Prometheus does not scrape Alertmanager",
 }
 """Metrics that rules and panels use, and that cannot exist in the sandbox, with the reason."""
 

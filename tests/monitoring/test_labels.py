@@ -35,9 +35,10 @@ def of_the_service() -> dict[str, frozenset[str]]:
     from hello.metrics import Metrics
 
     metrics = Metrics("1.0.0", frozenset({"/"}))
-    metrics.observe(200, "GET", "/", 0.1)
+    metrics.observe(200, "GET", "/", 0.1, "1")
+    text, _ = metrics.exposition("text/plain")
     found: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
-    for family in text_string_to_metric_families(metrics.exposition().decode()):
+    for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
             found[sample.name] |= OF_THE_TARGET | frozenset(sample.labels)
     return dict(found)

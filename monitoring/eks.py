@@ -1,0 +1,90 @@
+"""Monitoring on EKS, made of the same files: `python -m monitoring.eks` writes it into the add-on.
+
+Alertmanager's routes become the values of the chart, and each dashboard a ConfigMap that Grafana's sidecar
+finds by its label. The rules need no copy: rollbook hands the files themselves to the chart
+(`additionalPrometheusRulesMap`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+MONITORING = Path(__file__).parent
+ADDON = MONITORING.parent / "k8s" / "addons" / "kube-prometheus-stack"
+NAMESPACE = "monitoring"
+LABEL = {"grafana_dashboard": "1"}
+BEGIN, END = "  config:\n", "  alertmanagerSpec:\n"
+"""What stands around the routes in values.yaml."""
+
+
+def alertmanager_values(values: str) -> str:
+    """The chart's values with the routes of monitoring/alertmanager; all else stays as it is.
+
+    ValueError when the place for them is not there exactly once.
+    """
+    if values.count(BEGIN) != 1 or values.count(END) != 1:
+        raise ValueError(f"{BEGIN.strip()!r} and {END.strip()!r} must be in values.yaml once each")
+    before, _, rest = values.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    config = YAML(typ="safe").load((MONITORING / "alertmanager" / "alertmanager.yaml").read_text("utf-8"))
+    lines = _yaml(config).splitlines(keepends=True)
+    return before + BEGIN + "".join(f"    {line}" for line in lines) + END + after
+
+
+def dashboards() -> str:
+    """A ConfigMap for each dashboard, as one file of YAML."""
+    made = [_config_map(path) for path in sorted((MONITORING / "dashboards").glob("*.json"))]
+    head = "# Made by `python -m monitoring.eks` of monitoring/dashboards.\n"
+    return head + "---\n".join(_yaml(one) for one in made)
+
+
+def files() -> dict[Path, str]:
+    """What there should be, by path."""
+    values = ADDON / "values.yaml"
+    return {
+        values: alertmanager_values(values.read_text("utf-8")),
+        ADDON / "after" / "dashboards.yaml": dashboards(),
+    }
+
+
+def _config_map(path: Path) -> dict[str, Any]:
+    board = json.loads(path.read_text("utf-8"))
+    # Without blanks: an object of Kubernetes has its bounds, and nobody reads it there.
+    text = json.dumps(board, sort_keys=True, separators=(",", ":"))
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": board["uid"], "namespace": NAMESPACE, "labels": LABEL},
+        "data": {path.name: LiteralScalarString(text + "\n")},
+    }
+
+
+def _yaml(value: object) -> str:
+    writer = YAML()
+    writer.width = 100_000
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.representer.ignore_aliases = lambda *_: True
+    stream = io.StringIO()
+    writer.dump(value, stream)
+    return stream.getvalue()
+
+
+def main() -> int:
+    """Write what differs, and name it."""
+    for path, text in files().items():
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+            sys.stdout.write(f"{path.relative_to(MONITORING.parent)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
