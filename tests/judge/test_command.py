@@ -20,7 +20,7 @@ def judge(tmp_path: Path, text: str, *options: str) -> subprocess.CompletedProce
         [str(Path(sys.executable).parent / "rollbook"), "judge", str(file), *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
     """A folder, and a name of nothing."""
     command = [str(Path(sys.executable).parent / "rollbook"), "judge"]
     for path, complaint in ((tmp_path, "cannot be read"), (tmp_path / "none.csv", "there is no file")):
-        done = subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=180, check=False)
 
         assert 2 == done.returncode
         assert complaint in done.stderr

@@ -9,6 +9,7 @@ import pytest
 from rollbook.errors import BadInputError
 from rollbook.ports import ScrapeTarget, Series
 from rollbook.prometheus.answers import (
+    exemplars_of,
     firing_alerts,
     number_of,
     refusal_of,
@@ -94,3 +95,20 @@ def test_firing_alerts() -> None:
 def test_refusals_are_taken_out_of_the_librarys_message(message: str, expected: tuple[int, str]) -> None:
     """The status and Prometheus' own words are told, whatever the body is."""
     assert expected == refusal_of(message)
+
+
+def test_exemplars_come_by_time_with_their_ids() -> None:
+    """Durations and counts of one recorded answer, the labels of their series beside them."""
+    found = exemplars_of(_recorded("exemplars"))
+    assert [
+        ("df4b42-229", "hello_http_request_duration_seconds_bucket", 0.0286, 1795466124.442),
+        ("df4b42-594", "hello_http_request_duration_seconds_bucket", 0.027, 1795466131.911),
+        ("df4b42-717", "hello_http_requests_total", 1.0, 1795466134.175),
+        ("df4b42-768", "hello_http_requests_total", 1.0, 1795466135.193),
+    ] == [(one.labels["request_id"], one.series["__name__"], round(one.value, 4), one.at_s) for one in found]
+
+
+def test_an_exemplar_without_a_number_is_left_out() -> None:
+    """Not a number is no observation."""
+    told = {"seriesLabels": {}, "exemplars": [{"labels": {}, "value": "NaN", "timestamp": 1}]}
+    assert () == exemplars_of([told])

@@ -33,6 +33,9 @@ class _Prometheus(BaseHTTPRequestHandler):
                 return
             values = [[time, str(time)] for time in times]
             self._answer(200, {"data": {"result": [{"metric": {}, "values": values}]}})
+        elif url.path.endswith("/query_exemplars"):
+            told = {"labels": asked, "value": "0.5", "timestamp": 2}
+            self._answer(200, {"data": [{"seriesLabels": {"job": "x"}, "exemplars": [told]}]})
         elif url.path.endswith("/buildinfo"):
             self._answer(200, {"data": {"version": "3.12.0"}})
         else:
@@ -77,6 +80,18 @@ def test_the_ends_of_a_range_are_not_rounded(metrics: PrometheusMetrics) -> None
 def test_a_range_that_ends_before_it_starts_is_empty(metrics: PrometheusMetrics) -> None:
     """Nothing is asked for a time that is none."""
     assert metrics.range("q", start=NOW, end=NOW - timedelta(seconds=1), step_s=1) == ()
+
+
+def test_exemplars_are_asked_for_by_query_and_time(metrics: PrometheusMetrics) -> None:
+    """The query goes out whole, and both ends as seconds since the epoch."""
+    (found,) = metrics.exemplars('rate(x{a="b c"}[10s])', start=NOW, end=NOW + timedelta(seconds=1.5))
+    begin = NOW.timestamp()
+    assert {
+        "query": 'rate(x{a="b c"}[10s])',
+        "start": f"{begin:.3f}",
+        "end": f"{begin + 1.5:.3f}",
+    } == found.labels
+    assert ({"job": "x"}, 0.5, 2.0) == (found.series, found.value, found.at_s)
 
 
 def test_a_step_must_be_positive(metrics: PrometheusMetrics) -> None:

@@ -22,8 +22,9 @@ def register(app: typer.Typer) -> None:
         counts: Annotated[
             Path,
             typer.Argument(
-                metavar="COUNTS.csv",
-                help="Header: time,stable_total,stable_errors,canary_total,canary_errors. A look a row; "
+                metavar="COUNTS.csv|serve",
+                help="`serve` answers Argo Rollouts over HTTP instead of judging a file. A file has "
+                "the header time,stable_total,stable_errors,canary_total,canary_errors and a look a row; "
                 "time in seconds; an empty value is a scrape that is missing.",
             ),
         ],
@@ -47,11 +48,23 @@ def register(app: typer.Typer) -> None:
             typer.Option("--per-block", help="Counts are those since the row before; without it, counters."),
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+        prometheus: Annotated[str, typer.Option(help="URL of Prometheus, for serve.")] = "",
+        service: Annotated[
+            Path,
+            typer.Option(help="File with the service's counters, or a folder of such files, for serve."),
+        ] = Path("service.yaml"),
+        bind: Annotated[str, typer.Option(help="HOST:PORT to listen on, for serve.")] = "127.0.0.1:9797",
     ) -> None:
         """Judge a canary by anyone's counts, row by row: harmful, safe, undecided or no-data.
 
         It reports, and decides nothing: a harmful canary ends with exit code 0 like any other.
+
+        `rollbook judge serve --prometheus URL --service FILE` answers `GET /judge` until it is ended, as
+        Argo's `web` metric provider asks.
         """
+        if counts == Path("serve"):
+            _serve(prometheus, service, bind, alpha, margin)
+            return
         from rollbook.judge import replay, table
         from rollbook.judge.model import Margin
         from rollbook.judge.standing import RateMetric
@@ -63,6 +76,26 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(replay.as_json(found), allow_nan=False))
         else:
             typer.echo(_for_people(found))
+
+
+def _serve(prometheus: str, service: Path, bind: str, alpha: float, margin: float) -> None:
+    from rollbook.judge.canary import Rules
+    from rollbook.prometheus.judge_server import serve
+    from rollbook.prometheus.metrics import PrometheusMetrics
+    from rollbook.prometheus.verdicts import Verdicts
+    from rollbook.settings.service_file import load_counters
+
+    if not prometheus:
+        raise BadInputError(
+            "serve needs --prometheus",
+            why="it reads the counters there",
+            next_step="For example --prometheus http://127.0.0.1:9090.",
+        )
+    load_counters(service)  # what is wrong with them is told at once
+    verdicts = Verdicts(
+        PrometheusMetrics(prometheus, prometheus), lambda: load_counters(service), Rules(alpha, margin)
+    )
+    serve(verdicts, bind, lambda url: typer.echo(f"answering at {url}/judge"))
 
 
 def _read(path: Path) -> bytes:

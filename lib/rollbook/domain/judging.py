@@ -4,6 +4,8 @@ SOURCE = "judge"
 """Source of all its entries."""
 LOOK = "look"
 """An observation: what was known at a look."""
+ADVANCES = "judge advances"
+"""A decision: it ended a paused step, by its policy."""
 ABORTS = "judge aborts"
 """A decision: it aborted the Rollout, by its policy."""
 
@@ -11,3 +13,8 @@ ABORTS = "judge aborts"
 def said(verdict: str) -> str:
     """A decision: the verdict has changed to this one."""
     return f"judge: {verdict}"
+
+
+def of_metric(name: str, verdict: str) -> str:
+    """A decision: what is said of one metric has changed to this."""
+    return f"judge, {name}: {verdict}"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollbook.domain.exemplars import Exemplar
 from rollbook.errors import BadInputError
 from rollbook.ports import RuleGroup, ScrapeTarget, Series
 
@@ -48,6 +49,17 @@ def series_of(results: Iterable[Sequence[Json]]) -> tuple[Series, ...]:
                 if value is not None:
                     points.append((float(moment), value))
     return tuple(Series(labels=dict(labels), points=tuple(joined[labels])) for labels in sorted(joined))
+
+
+def exemplars_of(data: Iterable[Json]) -> tuple[Exemplar, ...]:
+    """Exemplars of `/api/v1/query_exemplars`, by time; those whose value is no number are left out."""
+    found = [
+        Exemplar(one["seriesLabels"], told["labels"], value, float(told["timestamp"]))
+        for one in data
+        for told in one["exemplars"]
+        if (value := _finite(told["value"])) is not None
+    ]
+    return tuple(sorted(found, key=lambda one: one.at_s))
 
 
 def rule_groups(data: Json) -> tuple[RuleGroup, ...]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property, partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
-from urllib3.util.retry import Retry
-
+from rollbook.domain.exemplars import Exemplar
 from rollbook.domain.release import Component
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.answers import Records
 from rollbook.ports import RuleGroup, ScrapeTarget, Series
 from rollbook.prometheus import answers
+from rollbook.prometheus.asking import RETRY, TIMEOUT_S, get_json, reason, refused, session_of, unreachable
 
 if TYPE_CHECKING:  # importing requests takes time that `--help` need not spend
+    from requests import Session
     from requests.adapters import BaseAdapter
 
-TIMEOUT_S = 10
-RETRY = Retry(total=3, backoff_factor=0.2, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
 POINTS_A_QUERY = 10_000
 """Prometheus refuses more than 11,000 points a series in one answer."""
 
@@ -70,9 +67,18 @@ class PrometheusMetrics:
         result = self._ask(query, lambda: self._client.custom_query(query))
         return answers.number_of(result, query)
 
-    def range(self, query: str, *, start: datetime, end: datetime, step_s: float) -> tuple[Series, ...]:
+    def range(
+        self,
+        query: str,
+        *,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        about: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:
         """A range query, both ends included; points that are no numbers are left out.
 
+        `about` becomes parameters of the question, which Prometheus passes over and the record keeps.
         BadInputError when Prometheus cannot parse the query, or the step is not positive.
         """
         if step_s <= 0:
@@ -86,8 +92,26 @@ class PrometheusMetrics:
             first = begin + number * span
             # The library would round the ends to whole seconds: they are handed over as parameters.
             ends = {"start": f"{first:.3f}", "end": f"{min(last, first + span - step_s):.3f}"}
+            ends = {**(about or {}), **ends}
             results.append(self._ask(query, partial(self._range, query, start, end, step_s, ends)))
         return answers.series_of(results)
+
+    def vector(self, query: str) -> tuple[Series, ...]:
+        """All results of a query now, one point each, by their labels; what is no number is left out.
+
+        BadInputError when Prometheus cannot parse the query.
+        """
+        result = self._ask(query, lambda: self._client.custom_query(query))
+        return answers.series_of([[{"metric": one["metric"], "values": [one["value"]]} for one in result]])
+
+    def exemplars(self, query: str, *, start: datetime, end: datetime) -> tuple[Exemplar, ...]:
+        """Exemplars of the series that a query reads, by time.
+
+        Empty where Prometheus runs without `--enable-feature=exemplar-storage`.
+        """
+        asked = {"query": query, "start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
+        url = f"{self._prometheus_url}/api/v1/query_exemplars?{urlencode(asked)}"
+        return answers.exemplars_of(self._get(url)["data"])
 
     def rules(self) -> tuple[RuleGroup, ...]:
         """Loaded rule groups."""
@@ -105,21 +129,9 @@ class PrometheusMetrics:
         return answers.firing_alerts(self._get(self._prometheus_url + "/api/v1/alerts")["data"])
 
     @cached_property
-    def _session(self) -> Any:
-        import requests
-
-        from rollbook.prometheus.recording import RecordingSession
-
+    def _session(self) -> Session:
         systems = {self._prometheus_url: "prometheus", self._alertmanager_url: "alertmanager"}
-        records = self._records
-        session = requests.Session() if records is None else RecordingSession(records, systems)
-        # A proxy of the environment cannot reach this machine's loopback.
-        session.trust_env = not _is_loopback(self._prometheus_url)
-        adapter = self._adapter or requests.adapters.HTTPAdapter(max_retries=RETRY)
-        for url in (self._prometheus_url, self._alertmanager_url):
-            # The client library mounts an adapter of its own at its URL; that of the longer one is taken.
-            session.mount(url + "/", adapter)
-        return session
+        return session_of(systems, self._records, self._adapter)
 
     @cached_property
     def _client(self) -> Any:
@@ -144,20 +156,13 @@ class PrometheusMetrics:
                     why=f"{words} in {query}",
                     next_step="Correct the query in the service file.",
                 ) from error
-            raise _refused(self._prometheus_url, status, words) from error
+            raise refused(self._prometheus_url, status, words) from error
         except OSError as error:  # every error of requests is one
-            raise _unreachable(self._prometheus_url, error) from error
+            raise unreachable(self._prometheus_url, error) from error
 
     def _get(self, url: str) -> Any:
         """GET JSON. EnvironmentFailedError when it does not come."""
-        try:
-            response = self._session.get(url, timeout=TIMEOUT_S)
-            if response.status_code >= HTTPStatus.BAD_REQUEST:
-                words = answers.words_of(response.content) or response.text.strip()[:200]
-                raise _refused(url, response.status_code, words)
-            return response.json()
-        except (OSError, ValueError) as error:
-            raise _unreachable(url, error) from error
+        return get_json(self._session, url)
 
     def _component(self, name: str, url: str, version: Callable[[], str]) -> Component:
         try:
@@ -168,42 +173,6 @@ class PrometheusMetrics:
         except (KeyError, TypeError):
             return Component(name, "", healthy=False, detail=f"what answers at {url} is something else")
         except OSError as error:
-            return Component(name, found, healthy=False, detail=_reason(error))
+            return Component(name, found, healthy=False, detail=reason(error))
         ready = answer.status_code == 200
         return Component(name, found, healthy=ready, detail="" if ready else answer.text.strip()[:200])
-
-
-def _refused(url: str, status: int, words: str) -> EnvironmentFailedError:
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        next_step = "Give the user of the target's credentials the permission that it names."
-    elif status == HTTPStatus.NOT_FOUND:
-        next_step = "Check its address, above all the name and the port of its Service."
-    else:
-        next_step = "Look at its log, then run again."
-    return EnvironmentFailedError(f"{url} answered {status}", why=words, next_step=next_step)
-
-
-def _unreachable(url: str, error: Exception) -> EnvironmentFailedError:
-    return EnvironmentFailedError(
-        f"no answer from {url}",
-        why=_reason(error),
-        next_step="Check that it is up (`rollbook sandbox status`), then run again.",
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason in plain words: requests wraps urllib3, which wraps the system."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            return inner.strerror
-        inner = inner.__cause__ or inner.__context__
-    return str(error) or type(error).__name__
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
