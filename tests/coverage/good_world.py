@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -45,6 +46,7 @@ def _canary(world: World, plot: CanaryPlot) -> dict[str, Any]:
     pushed = {"image": {"imageId": {"imageDigest": digest_of(plot.canary), "imageTag": plot.canary}}}
     world.answered("aws:ecr", "ecr:PutImage", pushed, phase=plot.name, at=begins, **EMULATOR)
     world.traffic[plot.name] = list(_requests(plot.name))
+    _logged(world, plot)
     return {
         "name": plot.name,
         "phase": "canary",
@@ -58,6 +60,52 @@ def _canary(world: World, plot: CanaryPlot) -> dict[str, Any]:
         "notebook": f"notebooks/{plot.name}.ipynb",
         "release": {"version": plot.canary, "digest": digest_of(plot.canary), "fault": plot.fault},
         "canary": {"version": plot.canary, "hash": HASHES[plot.canary]},
+        "users": _users(plot),
+    }
+
+
+def _logged(world: World, plot: CanaryPlot) -> None:
+    """Each failed request is a line in the log of its pod."""
+    hit = [record for record in _requests(plot.name) if record.failed]
+    lines = [
+        {"request_id": one.request_id, "pod": one.pod, "line": f"{one.request_id} failed"} for one in hit
+    ]
+    for pod_name in {one.pod for one in hit}:
+        text = "".join(f"{row['line']}\n" for row in lines if row["pod"] == pod_name)
+        world.files[f"logs/{plot.name}/{pod_name}.log"] = text.encode()
+    world.keep(f"logs/{plot.name}/requests.json", {"lines": lines})
+
+
+def _users(plot: CanaryPlot) -> dict[str, Any]:
+    """What the run counted, of all and around its first weight."""
+    records, at = _requests(plot.name), plot.begins.timestamp() + plot.weights[0][0]
+
+    def counted(found: list[RequestRecord]) -> dict[str, int]:
+        bad = sum(record.failed for record in found)
+        return {
+            name: number for name, number in (("answered", len(found) - bad), ("app error", bad)) if number
+        }
+
+    def window(start: float, end: float) -> dict[str, Any]:
+        inside = [record for record in records if start <= record.scheduled_s < end]
+        versions = {record.version for record in inside}
+        return {
+            "start_s": start,
+            "end_s": end,
+            "sent": len(inside),
+            "by_version": {
+                version: counted([record for record in inside if record.version == version])
+                for version in versions
+            },
+        }
+
+    return {
+        "sent": len(records),
+        "by_fate": counted(list(records)),
+        "by_version": {
+            version: {"sent": number} for version, number in Counter(one.version for one in records).items()
+        },
+        "around": [{"change": "weight", "before": window(at - 5, at), "after": window(at, at + 5)}],
     }
 
 
@@ -210,6 +258,16 @@ def _others(world: World) -> None:
     world.answered("edge", "GET /", {"version": "1.0.0"}, phase="deploy", at=20)
 
 
+def _stated(world: World, phase: dict[str, Any]) -> None:
+    """The drill states what must come of it, and so it came."""
+    users = world.traffic["drill"]
+    measured = {"end": "rolled-back", "sent": len(users), "failed": sum(one.failed for one in users)}
+    phase["parameters"] = {**phase["parameters"], "drill": "errors"}
+    phase["drill"] = {"name": "errors", "passed": True, "measured": measured}
+    for row in ("end", "failed requests"):
+        world.tell("drill", Kind.GATE, f"drill: {row}", passed=True, sentence=f"{row}: as it must be")
+
+
 def good() -> World:
     """A world in which every check holds."""
     world = World({})
@@ -227,6 +285,7 @@ def good() -> World:
         _plain("teardown", 153),
     ]
     world.run = run_json(phases, commit={"sha": COMMIT, "dirty": False})
+    _stated(world, phases[3])
     for name in ("deploy", "canary", "drill"):
         world.keep(f"notebooks/{name}.ipynb", notebook())
     _cluster(world)

@@ -261,6 +261,18 @@ def no_failures(world: World) -> None:
     world.traffic["drill"] = [replace(record, cause=Cause.OK) for record in world.traffic["drill"]]
 
 
+def without_ids(world: World) -> None:
+    for name, records in world.traffic.items():
+        world.traffic[name] = [replace(record, request_id="") for record in records]
+
+
+def other_lines(world: World) -> None:
+    """The logs of the drill's pods say something else."""
+    for path in list(world.files):
+        if path.startswith("logs/drill/") and path.endswith(".log"):
+            world.files[path] = b"all is well\n"
+
+
 def all_on_stable(world: World) -> None:
     world.traffic["canary"] = [replace(record, version="1.0.0") for record in world.traffic["canary"]]
 
@@ -273,3 +285,36 @@ def unready(world: World, kind: str) -> None:
 def plan(world: World, actions: list[str]) -> None:
     changes = [{"address": "aws_vpc.main", "change": {"actions": actions}}]
     world.edit("terraform", "plan", resource_changes=changes)
+
+
+def stated(*, passed: bool) -> Spoil:
+    """The gates of the drill's statements end so."""
+
+    def spoil(world: World) -> None:
+        world.entries = [
+            replace(entry, data={**entry.data, "passed": passed})
+            if entry.name.startswith("drill: ")
+            else entry
+            for entry in world.entries
+        ]
+
+    return spoil
+
+
+def unstated(world: World) -> None:
+    """The drill ended before it was held against what it states."""
+    world.entries = [entry for entry in world.entries if not entry.name.startswith("drill: ")]
+
+
+def measured_otherwise(world: World) -> None:
+    """The drill says that nobody was hit."""
+    for phase in world.run["phases"]:
+        if phase["name"] == "drill":
+            phase["drill"]["measured"]["failed"] = 0
+
+
+def decided_by_judge(world: World) -> None:
+    """The judge of the drill may abort, so that nothing is left to Argo."""
+    for phase in world.run["phases"]:
+        if phase["name"] == "drill":
+            phase["parameters"]["judge"] = "abort"

@@ -16,6 +16,7 @@ from rollbook.evidence.journal import Entry, Kind
 from rollbook.evidence.resting import EVIDENCE
 from rollbook.evidence.weights import STEPS_COMPLETE
 from rollbook.phases.context import PhaseContext
+from rollbook.phases.deadline import ProgressDeadline
 from rollbook.phases.observe import Watchkeeper, archive_pods, status_data
 from rollbook.phases.outage import AGAIN_S, Outage
 
@@ -57,6 +58,8 @@ class Follower:
         self._pause_began: float | None = None
         self._canary_hash = ""
         self._last_evidence: Mapping[str, Any] = {}
+        self._progress = ProgressDeadline()
+        self._gave_up = ""
         self._aborted: datetime | None = None
         self._promoted: datetime | None = None
         self.decisions: list[Entry] = []
@@ -68,8 +71,16 @@ class Follower:
         """The new version's pod-template hash; empty until Argo has seen it."""
         return self._canary_hash
 
-    def to_the_end(self, *, timeout_s: float, redraw: Callable[[RolloutStatus], None]) -> RolloutEnd:
+    def to_the_end(
+        self,
+        *,
+        timeout_s: float,
+        redraw: Callable[[RolloutStatus], None],
+        tick: Callable[[RolloutStatus], None] = lambda _status: None,
+    ) -> RolloutEnd:
         """Follow until the rollout is promoted, aborted, paused by its analysis, or `timeout_s` is over.
+
+        `redraw` is called each second, `tick` at each turn, some ten times a second.
 
         EnvironmentFailedError when the cluster is away for longer than `outage.LONGEST_S`.
         """
@@ -85,11 +96,14 @@ class Follower:
                 verdict = self._take(seen) if seen is not None else None
                 if seen is None and (feed.ended or now >= deadline):
                     verdict = Verdict.TIMED_OUT
+                if verdict is None and self._progress.over(self.last, now):
+                    verdict, self._gave_up = Verdict.TIMED_OUT, self._progress.sentence
                 if now >= next_look or verdict is not None:
                     next_look = now + LOOK_EVERY_S
                     runs = self._look() or runs
                 if verdict is not None:
                     break
+                tick(self.last)
                 if now >= next_redraw:
                     next_redraw = now + REDRAW_EVERY_S
                     redraw(self.last)
@@ -106,7 +120,7 @@ class Follower:
             decided_at=decided,
             weights=tuple(self._weights),
             analysis=runs,
-            message=self.last.message,
+            message=self._gave_up or self.last.message,
             paused_s=round(self._paused_s, 3),
             evidence=evidence,
         )
@@ -195,8 +209,9 @@ class Follower:
         # Argo's own abortedAt has whole seconds only: it is kept in the data, the moment seen is the time.
         now = self._aborted or self._promoted or self._ctx.world.clock.now()
         name = names.get(verdict, verdict.value)
-        self._decision(name, {"message": self.last.message, "aborted_at": self.last.aborted_at}, now)
-        self._ctx.say(f"{name}: {self.last.message}" if self.last.message else name)
+        message = self._gave_up or self.last.message
+        self._decision(name, {"message": message, "aborted_at": self.last.aborted_at}, now)
+        self._ctx.say(f"{name}: {message}" if message else name)
         return now
 
 

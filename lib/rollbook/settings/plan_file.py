@@ -42,6 +42,8 @@ class PlanPhase(BaseModel):
     cell_deadline_s: Deadline | None = None
     """Seconds that one cell of it may take; None: as long as the phase."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    independent: bool = False
+    """Whether later phases run even when this one does not pass, as drills do; the run ends with its code."""
 
     @model_validator(mode="after")
     def _one_verdict_of_canaries(self) -> Self:

@@ -62,6 +62,22 @@ class CountersSection(_Strict):
 
     requests: str = Field(min_length=1)
     errors: str = Field(min_length=1)
+    latency_buckets: str = Field(default="", alias="latencyBuckets")
+    memory: str = ""
+    scraped: str = ""
+
+    def given(self) -> dict[str, str]:
+        """Queries by name, those that are not there left out."""
+        return {name: query for name, query in self.model_dump().items() if query}
+
+
+class CountersFile(BaseModel):
+    """What the judge needs of a service file; the rest of it may be anything."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    namespace: DnsLabel
+    counters: CountersSection
 
 
 class SignalSection(_Strict):
@@ -101,6 +117,7 @@ class ServiceFile(_Strict):
     slo: SloSection
     signals: dict[str, SignalSection] = Field(min_length=1)
     faults: dict[str, dict[str, str]] = Field(default_factory=dict)
+    drills: str = ""
     monitoring: str = ""
     counters: CountersSection | None = None
     addresses: dict[Literal["aws", "kubeconfig"], AddressesSection] = Field(default_factory=dict)
@@ -131,6 +148,16 @@ def find(name: str, start: Path) -> Path:
         f"there is no {name} in {start} or above it",
         next_step="Run rollbook in the project's folder, or write a service file with `rollbook init`.",
     )
+
+
+def load_counters(path: Path) -> dict[str, dict[str, str]]:
+    """Queries for the judge by namespace: of a service file, or of each `.yaml` file in a folder.
+
+    BadInputError when a file names none, or something is wrong with them.
+    """
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    found = [read(file, CountersFile) for file in files]
+    return {one.namespace: one.counters.given() for one in found}
 
 
 def load(path: Path) -> domain.Service:
@@ -174,7 +201,8 @@ def load(path: Path) -> domain.Service:
         initial_version=file.initial_version,
         monitoring=_existing(root, file.monitoring, "monitoring", path) if file.monitoring else None,
         source=path,
-        counters=MappingProxyType(file.counters.model_dump() if file.counters else {}),
+        drills=_existing(root, file.drills, "drills", path) if file.drills else None,
+        counters=MappingProxyType(file.counters.given() if file.counters else {}),
         addresses=MappingProxyType(
             {target: domain.Addresses(**found.model_dump()) for target, found in file.addresses.items()}
         ),

@@ -53,11 +53,17 @@ signals:
 # counters:
 #   requests: sum(http_requests_total{{pod_template_hash="$hash"}})
 #   errors: sum(http_requests_total{{pod_template_hash="$hash",code=~"5.."}}) or vector(0)
+# It also judges the following where they are there; by `scraped` it knows when to look.
+#   latencyBuckets: sum by (le) (http_request_duration_seconds_bucket{{pod_template_hash="$hash"}})
+#   memory: max by (pod) (process_resident_memory_bytes{{pod_template_hash="$hash"}})
+#   scraped: max(timestamp(http_requests_total{{pod_template_hash="$hash"}}))
 
-# Drills: the environment that makes the service misbehave, by name of the fault. Without `errors`, give
+# What makes the service misbehave, as its environment, by the fault's name. Without `errors`, give
 # `rollbook run` a plan that leaves the drill out.
 faults:
   errors: {{ FAULT_ERROR_SHARE: "0.2" }}
+
+# drills: drills.yaml           # what must come of each, for `rollbook drill`
 """
 
 

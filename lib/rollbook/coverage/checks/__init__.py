@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = (
+    "alerts",
     "analysis",
     "bundle",
     "checklist",
     "cloud",
     "cluster",
     "documents",
+    "drills",
     "edge",
     "images",
     "metrics",
@@ -21,6 +23,7 @@ MODULES = (
     "rollback",
     "rollout",
     "terraform",
+    "users",
 )
 
 

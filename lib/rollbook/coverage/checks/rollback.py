@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rollbook.bundle.run_record import PhaseRecord
 from rollbook.coverage.checks.canaries import DRILL, decided, rollouts, status
-from rollbook.coverage.lookup import Bundle, NoDataError, Refs, failed, journal, phases, proved, traffic
+from rollbook.coverage.lookup import (
+    Bundle,
+    NoDataError,
+    NotExercisedError,
+    Refs,
+    failed,
+    journal,
+    phases,
+    proved,
+    traffic,
+)
 from rollbook.coverage.model import EvidenceRef, Finding
 from rollbook.coverage.registry import check
 from rollbook.coverage.world import CLUSTER, answers, kept
@@ -14,6 +25,7 @@ from rollbook.domain.accounting import drill_figures
 
 SETTLING_S = 2.0
 """Argo tells the abort in whole seconds, and the edge takes a moment to hear of it."""
+JUDGE_DECIDES = frozenset({"abort", "gate"})
 ENOUGH = 20
 """So many answers after the abort say that users are back."""
 
@@ -23,7 +35,7 @@ def automatic(bundle: Bundle, phase: str = "") -> Finding:
     """Argo aborted the faulty version because its analysis failed, and nobody else had."""
     evidence: list[EvidenceRef] = []
     told = []
-    for one in phases(bundle, "canary", name=phase, drill=True):
+    for one in _left_to_argo(phases(bundle, "canary", name=phase, drill=True)):
         seen = decided(bundle, one)
         runs = kept(bundle, "AnalysisRun", one.name)
         evidence.extend((seen.ref, *(run.ref for run in runs)))
@@ -39,6 +51,16 @@ def automatic(bundle: Bundle, phase: str = "") -> Finding:
         why = status(bad[-1]).get("message") or status(seen).get("message") or "Argo gave no reason"
         told.append(f"Argo aborted {one.canary_version} in {one.name}: {why}")
     return proved(f"{'; '.join(told)}.", *evidence)
+
+
+def _left_to_argo(found: Sequence[PhaseRecord]) -> tuple[PhaseRecord, ...]:
+    """The drills in which rollbook's judge may only speak. NotExercisedError when there is none of them."""
+    left = tuple(one for one in found if one.parameters.get("judge") not in JUDGE_DECIDES)
+    if not left:
+        raise NotExercisedError(
+            "In every drill of this run rollbook's judge might abort, and not Argo alone."
+        )
+    return left
 
 
 def _by_hand(bundle: Bundle, phase: PhaseRecord) -> tuple[str, Refs]:
@@ -90,13 +112,15 @@ def time_to_detect_known(bundle: Bundle, phase: str = "", within_s: float = floa
         evidence.extend((*refs, log))
         figures = drill_figures(records, bad_version=one.canary_version, aborted_s=aborted)
         if figures.time_to_detect_s is None:
-            raise NoDataError(f"No answer of {one.canary_version} failed before the abort.", tuple(evidence))
+            continue
         told.append(
             f"{one.canary_version} was aborted {figures.time_to_detect_s:.1f} s after its first failure, "
             f"and {figures.users_hit} users had been hit"
         )
         if figures.time_to_detect_s > within_s:
             return failed(f"{told[-1]}; {within_s:g} s are allowed.", *evidence)
+    if not told:
+        raise NoDataError("No answer of a faulty version failed before its abort.", tuple(evidence))
     return proved(f"{'; '.join(told)}.", *evidence)
 
 
