@@ -53,7 +53,7 @@ sample: $(STAMP)
 	$(BIN)/rollbook sandbox down
 	rm -rf build/sample
 	$(BIN)/rollbook run --target aws --endpoint-url sandbox --phase provision --phase deploy --phase canary \
-	  --phase drill --phase validate --phase teardown --set environment=true --out build/sample
+	  --phase drill --phase validate --phase teardown --set drill.drill=errors --set environment=true --out build/sample
 	rm -rf reports/sample
 	mv build/sample/*/ reports/sample
 	$(BIN)/rollbook verify reports/sample

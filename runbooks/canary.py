@@ -41,13 +41,17 @@ name = ""  # name of this phase in the record: lower-case letters, digits, -; em
 version = ""  # version to release: letters, digits, .+_- in quotes; empty: the next minor version
 digest = ""  # digest of an image in the registry, sha256:...; empty: build one of this version
 fault = ""  # fault of the service file to release on purpose; empty: none
+drill = ""  # drill of drills.yaml whose statements it is held against; empty: none
 expect = "promoted"  # verdict that must come out: promoted or rolled-back
 rps = 50.0  # user traffic in requests a second; more than 0, at most 1000
 timeout_s = 300.0  # seconds until the rollout must have ended; more than 0, at most 7200
 lead_s = 3.0  # seconds of traffic before and after the rollout; 0 to 300
-judge = "advise"  # what the judge may do: off, advise (say so) or abort (as soon as the canary is harmful)
+judge = "advise"  # what the judge may do: off, advise, abort, gate or argo, as docs/judge.md has it
 alpha = 0.01  # share of healthy canaries that the judge may call harmful; 1e-06 to 0.2
 margin = 0.01  # share of errors above stable's that still counts as safe; 0.0001 to 0.5
+latency_margin = 0.025  # share of slow requests above stable's that still counts as safe; 0.0001 to 0.5
+gate_budget_s = 60.0  # seconds at a paused step until the gate does what undecided says; 5 to 7200
+undecided = "abort"  # what the gate does at a step whose time is over: abort or advance
 
 # %%
 from rollbook.notebook.parameters import CanaryParameters
@@ -64,6 +68,7 @@ parameters = CanaryParameters.of(
     version=version,
     digest=digest,
     fault=fault,
+    drill=drill,
     expect=expect,
     rps=rps,
     timeout_s=timeout_s,
@@ -71,6 +76,9 @@ parameters = CanaryParameters.of(
     judge=judge,
     alpha=alpha,
     margin=margin,
+    latency_margin=latency_margin,
+    gate_budget_s=gate_budget_s,
+    undecided=undecided,
 ).form()
 parameters
 
@@ -87,9 +95,9 @@ session
 
 # %%
 from rollbook.notebook.tables import fields_table
-from rollbook.phases import canary
+from rollbook.phases import planning
 
-planned = canary.plan(session.ctx, version=parameters.version, fault=parameters.fault)
+planned = planning.plan(session.ctx, version=parameters.version, fault=parameters.fault)
 fields_table(planned)
 
 # %% [markdown]
@@ -114,6 +122,8 @@ fields_table(image)
 
 # %%
 from rollbook.notebook.live import CanaryPicture
+from rollbook.phases import canary
+from rollbook.phases.gating import GatePolicy, Undecided
 from rollbook.phases.judging import Mode, Policy
 
 slo = session.ctx.service.slo
@@ -121,7 +131,14 @@ picture = CanaryPicture(
     stable=planned.stable_version, canary=planned.version, availability=slo.availability, p95_s=slo.p95_s
 )
 timings = canary.Timings(lead_s=parameters.lead_s, timeout_s=parameters.timeout_s)
-policy = Policy(Mode(parameters.judge), alpha=parameters.alpha, margin=parameters.margin)
+gate = GatePolicy(budget_s=parameters.gate_budget_s, undecided=Undecided(parameters.undecided))
+policy = Policy(
+    Mode(parameters.judge),
+    alpha=parameters.alpha,
+    margin=parameters.margin,
+    latency_margin=parameters.latency_margin,
+    gate=gate,
+)
 users_on_it = canary.users_and_rollout(
     session.ctx, planned, image, rps=parameters.rps, timings=timings, policy=policy
 )
@@ -146,8 +163,9 @@ users_table(account)
 # %% [markdown]
 # ## What the judge says
 #
-# It compares the errors of canary and stable at every look; its verdicts hold at any of them. *Harmful*, *safe* (less
-# than `margin` above stable), or *undecided*: too little is known. By default it only says so, and Argo decides.
+# It compares errors and latency of canary and stable at every look, and watches split and memory; its verdicts hold at
+# any look. *Harmful*, *safe* (within the margins), or *undecided*: too little is known. By default it only says so, and
+# Argo decides.
 
 # %%
 fields_table(outcome.judged)
@@ -155,8 +173,26 @@ fields_table(outcome.judged)
 # %% [markdown]
 # ## Gate: did it end as expected, and did users stay within the objective?
 #
-# Red here means that the release must not go on: the message says which expectation failed, with numbers.
+# Red here means that the release must not go on: the message says which expectation failed, with numbers. A `drill` is
+# held against what it states instead, row by row; it waits until somebody was told of the abort, and of its end.
 
 # %%
-users.gate(session.ctx, outcome, account, expect=parameters.expect)
-session.finish(users.sentence(outcome, account), verdict=outcome.verdict.value)
+from rollbook.notebook.tables import drill_table
+from rollbook.phases import drilling
+
+if parameters.drill:
+    stated = drilling.named(session.ctx, parameters.drill, fault=parameters.fault)
+    found = drilling.measure(session.ctx, stated, outcome, account)
+    rows = drilling.held_against(session.ctx, stated, found, outcome)
+    session.facts(**drilling.facts(stated, found, rows))
+    sentence = drilling.sentence(stated, found, rows)
+else:
+    rows, sentence = (), users.sentence(outcome, account)
+drill_table(rows)
+
+# %%
+if parameters.drill:
+    drilling.leave(session.ctx, outcome, rows)
+else:
+    users.gate(session.ctx, outcome, account, expect=parameters.expect)
+session.finish(sentence, verdict=outcome.verdict.value)

@@ -96,6 +96,16 @@ monitoring = (
 gate_table(monitoring)
 
 # %% [markdown]
+# ## Keep what the dashboards showed
+#
+# Every panel of the service's dashboards, over the whole run: what they show is in the report.
+
+# %%
+from rollbook.phases import panels
+
+panels.archive_run(session.ctx)
+
+# %% [markdown]
 # ## Gate: all of it
 #
 # Red here names each gate that refused, with what was expected and what was found.

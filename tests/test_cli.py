@@ -23,7 +23,7 @@ def rollbook(tmp_path: Path, *arguments: str, cwd: Path = PROJECT) -> subprocess
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ROLLBOOK_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
-from rollbook.commands import compare, coverage, doctor, index, judge, replay, report, verify
+from rollbook.commands import compare, coverage, doctor, drill, index, judge, replay, report, verify
 from rollbook.commands.target_options import (
     ClusterOption,
     ContextOption,
@@ -37,6 +37,7 @@ app.add_typer(sandbox_app, name="sandbox")
 compare.register(app)
 coverage.register(app)
 doctor.register(app)
+drill.register(app)
 index.register(app)
 judge.register(app)
 replay.register(app)

@@ -13,7 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from rollbook.domain.alerting import Alerts, NoAlerts
+from rollbook.domain.exemplars import Exemplar
 from rollbook.domain.findings import Finding
+from rollbook.domain.measured import RuleGroup as RuleGroup
+from rollbook.domain.measured import ScrapeTarget as ScrapeTarget
+from rollbook.domain.measured import Series as Series
 from rollbook.domain.release import Component, Image
 from rollbook.domain.rollout import AnalysisRun, ClusterEvent, PodStatus, RolloutStatus, Step
 from rollbook.domain.traffic import RequestRecord, TrafficPlan
@@ -30,35 +35,6 @@ class Applied:
     namespace: str
     name: str
     change: str
-
-
-@dataclass(frozen=True)
-class Series:
-    """One time series: its labels and points `(seconds since the epoch, value)`, oldest first."""
-
-    labels: Mapping[str, str]
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class RuleGroup:
-    """A rule group that Prometheus has loaded; `problems` lists rules whose last evaluation failed."""
-
-    name: str
-    file: str
-    alerts: tuple[str, ...]
-    recordings: tuple[str, ...]
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ScrapeTarget:
-    """A target that Prometheus scrapes: `health` is `up`, `down` or `unknown`."""
-
-    job: str
-    address: str
-    health: str
-    last_error: str = ""
 
 
 class Clock(Protocol):
@@ -106,6 +82,12 @@ class Cluster(Protocol):
 
     def promote_full(self, namespace: str, name: str) -> None:
         """Skip all remaining steps and analysis of the current rollout."""
+
+    def promote_step(self, namespace: str, name: str) -> bool:
+        """End the pause step that the rollout is in; False when it is in none, or is aborted."""
+
+    def set_steps(self, namespace: str, name: str, steps: Sequence[Manifest]) -> None:
+        """Put these canary steps into the Rollout's spec; nothing else of it is changed."""
 
     def abort(self, namespace: str, name: str) -> None:
         """Abort the current rollout: traffic goes back to stable. No-op when nothing is rolling out."""
@@ -211,8 +193,25 @@ class Metrics(Protocol):
     def instant(self, query: str) -> float | None:
         """One number now; None when the query gives nothing or NaN. BadInputError on a parse error."""
 
-    def range(self, query: str, *, start: datetime, end: datetime, step_s: float) -> tuple[Series, ...]:
-        """A range query; split when longer than 11,000 points a series."""
+    def range(
+        self,
+        query: str,
+        *,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        about: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:
+        """A range query; split when longer than 11,000 points a series.
+
+        `about` is sent along, and kept in the record: what it is asked for, such as `dashboard` and `panel`.
+        """
+
+    def vector(self, query: str) -> tuple[Series, ...]:
+        """All results of a query now, one point each; what is no number is left out."""
+
+    def exemplars(self, query: str, *, start: datetime, end: datetime) -> tuple[Exemplar, ...]:
+        """Exemplars of the series that a query reads, by time; empty where Prometheus keeps none."""
 
     def rules(self) -> tuple[RuleGroup, ...]:
         """Loaded rule groups."""
@@ -278,6 +277,8 @@ class World:
     """Finds out where users reach the service: on EKS a load balancer has its name only when it is made."""
     overlay: str
     """Name of the overlay in the service file."""
+    alerts: Alerts = field(default_factory=NoAlerts)
+    """Whoever hears the alerts: a receiver of the sandbox's, else Alertmanager's own list."""
     environment: Callable[[], tuple[Component, ...]] = field(default=tuple)
     """Health of what the target itself runs (sandbox processes); empty for EKS."""
     preflight: Callable[[], tuple[Finding, ...]] = field(default=tuple)

@@ -48,9 +48,21 @@ class Rehearsal:
     there: set[str]
 
 
-def rehearsed(verb: Verb, faults: Faults, scene: Scene) -> Rehearsal:
+@pytest.fixture(scope="module")
+def known() -> dict[int, Rehearsal]:
+    """Rehearsals by verb: one is enough for all tests of it."""
+    return {}
+
+
+def rehearsed(verb: Verb, faults: Faults, scene: Scene, known: dict[int, Rehearsal]) -> Rehearsal:
     """Play the verb once without trouble; it leaves what was there before."""
     faults.clear()
+    if id(verb) not in known:
+        known[id(verb)] = _rehearsed(verb, faults, scene)
+    return known[id(verb)]
+
+
+def _rehearsed(verb: Verb, faults: Faults, scene: Scene) -> Rehearsal:
     before = there(scene.direct)
     played(verb, scene)
     services = {one.service for one in faults.seen}
@@ -59,10 +71,12 @@ def rehearsed(verb: Verb, faults: Faults, scene: Scene) -> Rehearsal:
     return Rehearsal(operations, services, there(scene.direct, services))
 
 
-def test_trouble_that_stays_is_told(verb: Verb, faults: Faults, scenes: Callable[[], Scene]) -> None:
+def test_trouble_that_stays_is_told(
+    verb: Verb, faults: Faults, scenes: Callable[[], Scene], known: dict[int, Rehearsal]
+) -> None:
     """Whichever call of a verb it meets: exit code 4, what AWS said, and what to do; nothing is left, and
     afterwards it works."""
-    found = rehearsed(verb, faults, scenes())
+    found = rehearsed(verb, faults, scenes(), known)
     for number, operation in enumerate(found.operations):
         for trouble, (fault, why, next_step) in chosen(STAY, verb, number).items():
             faults.put(operation, fault)
@@ -79,9 +93,11 @@ def test_trouble_that_stays_is_told(verb: Verb, faults: Faults, scenes: Callable
     played(verb, scenes())
 
 
-def test_trouble_that_passes_is_sat_out(verb: Verb, faults: Faults, scenes: Callable[[], Scene]) -> None:
+def test_trouble_that_passes_is_sat_out(
+    verb: Verb, faults: Faults, scenes: Callable[[], Scene], known: dict[int, Rehearsal]
+) -> None:
     """A call that is throttled, or cut, or whose answer is lost is made again; nothing is left of it."""
-    found = rehearsed(verb, faults, scenes())
+    found = rehearsed(verb, faults, scenes(), known)
     for number, operation in enumerate(found.operations):
         for trouble, (fault, times) in chosen(PASS, verb, number).items():
             faults.put(operation, fault, times)

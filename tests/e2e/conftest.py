@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,8 @@ from rollbook.sandbox.api import Sandbox
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 KERNEL = "ipykernel_launcher"
+GIVEN_UP_S = 120.0
+"""How long a run that took too long may take to bring back what it was changing."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +78,38 @@ def kernels_of(pid: int) -> list[psutil.Process]:
 
 
 def rollbook(*arguments: str, home: Path | None = None, timeout_s: float = 600) -> Finished:
-    """Run `rollbook ARGUMENTS` in the project and wait for its end."""
-    done = subprocess.run(
+    """Run `rollbook ARGUMENTS` in the project and wait for its end.
+
+    One that takes longer than `timeout_s` seconds is ended with all that it started, and the test fails with
+    what it printed last: a line for each entry of its journal.
+    """
+    running = subprocess.Popen(
         [str(BIN / "rollbook"), *arguments],
         cwd=PROJECT,
         env=environment(home),
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout_s,
-        check=False,
     )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    try:
+        out, err = running.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        started = psutil.Process(running.pid).children(recursive=True)
+        told = [f"{one.pid}: {command_of(one)[:120]}" for one in started]
+        running.send_signal(signal.SIGINT)
+        try:
+            out, err = running.communicate(timeout=GIVEN_UP_S)
+        except subprocess.TimeoutExpired:
+            for one in (*started, running):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            out, err = running.communicate()
+        last = "\n".join([*err.splitlines()[-40:], "--- it had started:", *told])
+        pytest.fail(
+            f"`rollbook {' '.join(arguments)}` did not end within {timeout_s:g} s:\n{last}", pytrace=False
+        )
+    return Finished(running.returncode, out, err)
 
 
 def run_folder(out: Path) -> Path:

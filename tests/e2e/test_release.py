@@ -153,8 +153,12 @@ def test_the_world_is_as_the_record_says(release: Finished, sandbox: Sandbox) ->
     assert annotations["rollbook.dev/version"] == promoted["version"] == "1.1.0"
 
 
+@pytest.mark.slow
 def test_the_same_command_again_gives_the_same_verdicts(release: Finished, tmp_path: Path) -> None:
-    """A second run on the same sandbox starts from the baseline again and ends alike."""
+    """A second run on the same sandbox starts from the baseline again and ends alike.
+
+    The suite has a shorter one: the runbooks alone, on the sandbox of a whole run.
+    """
     again = rollbook("run", "--json", "--out", str(tmp_path))
 
     assert again.code == 0, again.err
@@ -162,8 +166,12 @@ def test_the_same_command_again_gives_the_same_verdicts(release: Finished, tmp_p
     assert again.summary["requests"]["canary"]["failed"] == 0
 
 
+@pytest.mark.slow
 def test_a_sandbox_that_was_taken_down_gives_the_same_verdicts(release: Finished, tmp_path: Path) -> None:
-    """From nothing, in another home at the same time, the release ends alike; `down` leaves no process."""
+    """From nothing, in another home at the same time, the release ends alike; `down` leaves no process.
+
+    The suite has it in two: deaths strike runs in a fresh home, and sandboxes of two homes are told apart.
+    """
     home = tmp_path / "home"
     try:
         fresh = rollbook("run", "--json", "--out", str(tmp_path / "reports"), home=home)

@@ -138,11 +138,16 @@ def views(path: Path) -> Iterator[str]:
     yield path.name
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
-    """A run of a real notebook that was given secrets from everywhere, and its report."""
-    monkeypatch.setenv("PLANTED_API_TOKEN", PLAIN)
-    monkeypatch.setenv("ODD_PASSWORD", ODD)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFolder]:
+    """A run of a real notebook that was given secrets from everywhere, and its report; tests only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLANTED_API_TOKEN", PLAIN)
+        patch.setenv("ODD_PASSWORD", ODD)
+        yield _run_with_secrets(tmp_path_factory.mktemp("secrets"))
+
+
+def _run_with_secrets(tmp_path: Path) -> RunFolder:
     clock = SystemClock()
     folder = RunFolder.create(tmp_path, "run")
     record = RunRecord(folder)

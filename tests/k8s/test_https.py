@@ -59,10 +59,10 @@ class Edge:
 
     def get(self, *, tls: bool) -> tuple[int, bytes, str]:
         """Status, body and Location of `/` for our host; the certificate is verified."""
-        with socket.create_connection(("127.0.0.1", self.websecure if tls else self.web), timeout=5) as raw:
+        with socket.create_connection(("127.0.0.1", self.websecure if tls else self.web), timeout=60) as raw:
             context = ssl.create_default_context(cadata=self.authority)
             with context.wrap_socket(raw, server_hostname=self.host) if tls else raw as way:
-                connection = http.client.HTTPConnection(self.host, timeout=5)
+                connection = http.client.HTTPConnection(self.host, timeout=60)
                 connection.sock = way
                 connection.request("GET", "/")
                 answer = connection.getresponse()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from rollbook.errors import ManifestRefusedError
+from rollbook.errors import EnvironmentFailedError, ManifestRefusedError
 from rollbook.kubernetes import KubernetesCluster, connect
 from rollbook.sandbox.api import Sandbox
 
@@ -22,10 +23,11 @@ def cluster(sandbox: Sandbox) -> KubernetesCluster:
 
 @pytest.fixture
 def namespace(cluster: KubernetesCluster) -> Iterator[str]:
-    """The name of a namespace that is gone afterwards; the test makes it, or does not."""
+    """The name of a namespace that is on its way out afterwards; the test makes it, or does not."""
     name = f"adapter-{uuid.uuid4().hex[:8]}"
     yield name
-    cluster.delete("Namespace", "", name)
+    with suppress(EnvironmentFailedError):  # five seconds later: nobody has to wait for it
+        cluster.delete("Namespace", "", name, wait_s=0.0)
 
 
 def _namespace(name: str) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_a_watch_survives_breaks(api: ApiServer, scripted: ScriptedServer) -> No
     ]
     seen = [
         found["metadata"]["resourceVersion"]
-        for found in watch_object(api, "/rollouts", "hello", timeout_s=1.5)
+        for found in watch_object(api, "/rollouts", "hello", timeout_s=4.0)
     ]
     assert ["1", "2", "3"] == seen
     assert "resourceVersion=2" in scripted.asked[3]

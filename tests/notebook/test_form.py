@@ -143,7 +143,7 @@ def test_in_a_notebook_the_prompt_is_answered_there(kernel: BlockingKernelClient
         allow_stdin=True,
         stdin_hook=answer,
         output_hook=seen,
-        timeout=60,
+        timeout=180,
     )
 
     assert [PROMPT, PROMPT] == prompts
@@ -155,7 +155,7 @@ def test_under_papermill_there_is_the_table_alone() -> None:
     """Executed without anybody there, the cell does not wait: it shows the parameters as a table."""
     source = f"{CELL}parameters = CanaryParameters.of(rps=20).form()\nparameters"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=180, kernel_name="python3").execute()
 
     (shown,) = notebook.cells[0].outputs
     assert "execute_result" == shown.output_type

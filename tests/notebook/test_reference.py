@@ -29,9 +29,17 @@ def test_every_bound_is_in_the_words_of_its_field(model: type[RunbookParameters]
     limits = {name: bounds(field) for name, field in model.model_fields.items()}
 
     assert [] == [name for name, limit in limits.items() if limit and not told[name].endswith(f"; {limit}")]
-    assert {"rps", "timeout_s", "lead_s", "probes", "budget", "alpha", "margin"} & set(limits) == {
-        name for name in limits if limits[name]
-    }
+    assert {
+        "rps",
+        "timeout_s",
+        "lead_s",
+        "probes",
+        "budget",
+        "alpha",
+        "margin",
+        "latency_margin",
+        "gate_budget_s",
+    } & set(limits) == {name for name in limits if limits[name]}
 
 
 @each_model

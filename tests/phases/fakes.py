@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rollbook.domain.exemplars import Exemplar
 from rollbook.domain.release import Component, Image
 from rollbook.domain.rollout import AnalysisRun, ClusterEvent, PodStatus, RolloutStatus, Step
 from rollbook.domain.service import ImageSource, Service, Signal, Slo, TrafficShape
@@ -16,7 +17,16 @@ from rollbook.domain.traffic import Cause, RequestRecord, TrafficPlan
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.folder import RunFolder
 from rollbook.phases.context import PhaseContext
-from rollbook.ports import Applied, Identity, Lease, Manifest, RuleGroup, ScrapeTarget, Series, World
+from rollbook.ports import (
+    Applied,
+    Identity,
+    Lease,
+    Manifest,
+    RuleGroup,
+    ScrapeTarget,
+    Series,
+    World,
+)
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 STABLE_HASH, CANARY_HASH = "aaaa", "bbbb"
@@ -87,6 +97,8 @@ class FakeCluster:
     pods_by_selector: dict[str, tuple[PodStatus, ...]] = field(default_factory=dict)
     warnings: tuple[ClusterEvent, ...] = ()
     broken: bool = False
+    logs: dict[str, str] = field(default_factory=dict)
+    """What pods have logged, by their names."""
     overlay: tuple[Manifest, ...] = ()
     applied: list[Manifest] = field(default_factory=list)
 
@@ -137,6 +149,13 @@ class FakeCluster:
     def promote_full(self, namespace: str, name: str) -> None:
         self.calls.append("promote_full")
 
+    def promote_step(self, namespace: str, name: str) -> bool:
+        self.calls.append("promote_step")
+        return True
+
+    def set_steps(self, namespace: str, name: str, steps: Sequence[Manifest]) -> None:
+        self.calls.append("set_steps")
+
     def abort(self, namespace: str, name: str) -> None:
         self.calls.append("abort")
         self.status = ABORTED
@@ -158,7 +177,9 @@ class FakeCluster:
         return self.pods_by_selector.get(selector, ())
 
     def pod_log(self, namespace: str, pod: str, *, tail: int = 200) -> str:
-        return ""
+        if self.broken:
+            raise EnvironmentFailedError("the API server is gone")
+        return "".join(self.logs.get(pod, "").splitlines(keepends=True)[-tail:])
 
 
 class FakeLeases:
@@ -230,6 +251,7 @@ class FakeMetrics:
     groups: tuple[RuleGroup, ...] = (RuleGroup("service", "r.yaml", ("Down",), ("x:y",)),)
     scraped: tuple[ScrapeTarget, ...] = (ScrapeTarget("pods", "127.1.1.1:8080", "up"),)
     alertmanager_healthy: bool = True
+    kept_exemplars: tuple[Exemplar, ...] = ()
     unscraped_looks: int = 0
     """For so many looks the targets have been found, but not scraped yet."""
 
@@ -239,8 +261,22 @@ class FakeMetrics:
     def instant(self, query: str) -> float | None:
         return 0.0
 
-    def range(self, query: str, *, start: datetime, end: datetime, step_s: float) -> tuple[Series, ...]:
+    def vector(self, query: str) -> tuple[Series, ...]:
+        return ()
+
+    def range(
+        self,
+        query: str,
+        *,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        about: Mapping[str, str] | None = None,
+    ) -> tuple[Series, ...]:
         return (Series({}, ((start.timestamp(), 1.0),)),)
+
+    def exemplars(self, query: str, *, start: datetime, end: datetime) -> tuple[Exemplar, ...]:
+        return self.kept_exemplars
 
     def rules(self) -> tuple[RuleGroup, ...]:
         return self.groups

@@ -13,14 +13,14 @@ from rollbook.domain.rollout import AnalysisRun, Measurement, MetricResult, Roll
 from rollbook.domain.traffic import Cause
 from rollbook.errors import BadInputError, EnvironmentFailedError, GateRefusedError, NotFoundError
 from rollbook.evidence.journal import Kind
-from rollbook.phases import canary, users
+from rollbook.phases import canary, planning, users
 
 GOOD = (UNDER_WAY, at(20, 1), at(50, 3), PROMOTED)
 BAD = (UNDER_WAY, at(20, 1), ABORTED)
 
 
 def run(on: Stage, *, fault: str = "", timeout_s: float = 300.0) -> canary.CanaryOutcome:
-    planned = canary.plan(on.ctx, version="", fault=fault)
+    planned = planning.plan(on.ctx, version="", fault=fault)
     timings = canary.Timings(lead_s=1.0, timeout_s=timeout_s, drain_s=5.0)
     with canary.users_and_rollout(on.ctx, planned, image(), rps=50, timings=timings) as rollout:
         return rollout.watch()
@@ -94,7 +94,7 @@ def test_a_canary_that_does_not_end_is_aborted(
 def test_an_interrupted_canary_goes_back_to_stable(tmp_path: Path, error: BaseException) -> None:
     """Whatever ends the block early, the rollout is aborted, the traffic stopped, and the error goes on."""
     on = stage(tmp_path)
-    planned = canary.plan(on.ctx, version="", fault="")
+    planned = planning.plan(on.ctx, version="", fault="")
     block = canary.users_and_rollout(on.ctx, planned, image(), rps=50, timings=canary.Timings())
     block.__enter__()
     on.cluster.status = at(20, 1)
@@ -127,7 +127,7 @@ def test_back_to_stable_does_not_hide_the_first_error(tmp_path: Path) -> None:
 
 def test_the_next_minor_version_is_planned(tmp_path: Path) -> None:
     """Without a version, the next minor one after what is stable is released."""
-    planned = canary.plan(stage(tmp_path).ctx, version="", fault="errors")
+    planned = planning.plan(stage(tmp_path).ctx, version="", fault="errors")
 
     assert (planned.stable_version, planned.version) == ("1.0.0", "1.1.0")
     assert planned.fault_env == {"LOSE": "0.2"}
@@ -137,13 +137,13 @@ def test_the_next_minor_version_is_planned(tmp_path: Path) -> None:
 def test_what_is_stable_already_is_not_released(tmp_path: Path) -> None:
     """A version that runs already would be no release."""
     with pytest.raises(BadInputError, match="is stable already"):
-        canary.plan(stage(tmp_path).ctx, version="1.0.0", fault="")
+        planning.plan(stage(tmp_path).ctx, version="1.0.0", fault="")
 
 
 def test_an_unknown_fault_is_refused(tmp_path: Path) -> None:
     """A drill with a fault that the service file does not name is bad input, with the known ones."""
     with pytest.raises(BadInputError, match="it has: errors"):
-        canary.plan(stage(tmp_path).ctx, version="", fault="typo")
+        planning.plan(stage(tmp_path).ctx, version="", fault="typo")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_canary_needs_a_healthy_baseline(
     on.cluster.status = status
 
     with pytest.raises(kind):
-        canary.plan(on.ctx, version="", fault="")
+        planning.plan(on.ctx, version="", fault="")
 
 
 def test_the_gate_passes_what_was_expected(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.phases.fakes import OVERLAY, FakeTraffic, HandClock, Stage, answer, i
 
 from rollbook.domain.traffic import Cause, RequestRecord, TrafficPlan
 from rollbook.errors import EnvironmentFailedError, ExitCode
-from rollbook.phases import canary
+from rollbook.phases import canary, planning
 from rollbook.phases.edge import IN_A_ROW, LONGEST_S, NAME, find_way, probe_objects, until_it_follows
 from rollbook.phases.manifests import Release
 
@@ -130,7 +130,7 @@ def test_a_replica_that_lags_behind_is_waited_for(tmp_path: Path) -> None:
 def test_no_canary_begins_behind_an_edge_that_does_not_follow(tmp_path: Path) -> None:
     """Exit code 4 with the reason; nothing was rolled out, and no user was sent."""
     on, users = scene(tmp_path, after_s=10 * LONGEST_S)
-    planned = canary.plan(on.ctx, version="", fault="")
+    planned = planning.plan(on.ctx, version="", fault="")
     block = canary.users_and_rollout(on.ctx, planned, image(), rps=50, timings=canary.Timings())
 
     with pytest.raises(EnvironmentFailedError, match="does not follow the cluster") as caught:

@@ -12,7 +12,7 @@ from tests.phases.fakes import PROMOTED, UNDER_WAY, FakeCluster, Stage, at, imag
 from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import PodStatus, RolloutStatus
 from rollbook.errors import EnvironmentFailedError, NotFoundError
-from rollbook.phases import canary
+from rollbook.phases import canary, planning
 from rollbook.phases.outage import AGAIN_S, LONGEST_S, Outage
 from rollbook.phases.wayback import back_to_stable
 
@@ -111,7 +111,7 @@ def test_a_release_outlives_a_short_outage(tmp_path: Path) -> None:
     on = stage(tmp_path)
     cluster = BlinkingCluster(on.clock, (UNDER_WAY, at(20, 1), PROMOTED), overlay=on.cluster.overlay)
     ctx = replace(on.ctx, world=replace(on.ctx.world, cluster=cluster))
-    planned = canary.plan(ctx, version="", fault="")
+    planned = planning.plan(ctx, version="", fault="")
     timings = canary.Timings(lead_s=1.0, drain_s=5.0)
 
     with canary.users_and_rollout(ctx, planned, image(), rps=50, timings=timings) as rollout:

@@ -34,7 +34,7 @@ def replay(*words: str | Path) -> subprocess.CompletedProcess[str]:
         [str(Path(sys.executable).parent / "rollbook"), "replay", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,8 @@ def traffic(plot: CanaryPlot, seed: int = 7) -> list[RequestRecord]:
         RequestRecord(start + at, start + at, 0.002, 502, Cause.PROXY_ERROR, "", "")
         for at in plot.proxy_errors
     )
-    return sorted(records, key=lambda record: record.scheduled_s)
+    ordered = sorted(records, key=lambda record: record.scheduled_s)
+    return [replace(record, request_id=f"{plot.name}-{number}") for number, record in enumerate(ordered)]
 
 
 def write_traffic(folder: RunFolder, phase: str, records: Sequence[RequestRecord]) -> None:

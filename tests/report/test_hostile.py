@@ -116,7 +116,8 @@ def test_ten_megabytes_are_cut(tmp_path: Path) -> None:
     requirement = replace(failed.requirement, text=long)
     bundles.write_coverage(folder, Coverage((replace(failed, requirement=requirement),), folder.run_id))
     page = render(build(folder))
-    assert 5 == page.count("(cut: 10,000,000 characters in all)")
+    # Without the data of the page, which is packed when it is long.
+    assert 2 == page.partition("<script")[0].count("(cut: 10,000,000 characters in all)")
     assert 300_000 > len(page)
 
 

@@ -84,11 +84,12 @@ def test_long_lists_of_records_are_capped(run: RunFolder) -> None:
 
 
 def test_every_figure_has_its_data_as_a_table(page: str) -> None:
-    """There are as many tables of data as figures; what the analysis measured is in tables of its own."""
+    """There are as many tables of data as figures; the analysis and the changes have tables of their own."""
     figures = len(re.findall(r"<figure>", page))
     tables = len(re.findall(r"<summary>Data of this figure", page))
     analyses = len(re.findall(r"<summary>Measurements: ", page))
-    assert (7, 5, 2) == (figures, tables, analyses)
+    changes = len(re.findall(r"<h3>What users felt around each change", page))
+    assert (9, 5, 2, 2) == (figures, tables, analyses, changes)
 
 
 def test_an_edited_record_is_told_and_not_linked(tmp_path: Path) -> None:

@@ -53,3 +53,13 @@ def test_a_long_canary_does_not_fill_the_page() -> None:
     assert found is not None
     assert LOOKS_LISTED == len(found.table.rows)
     assert "5 more in journal.jsonl" in found.table.note
+
+
+def test_each_metric_has_its_verdict() -> None:
+    """Where the journal has them; runs of an earlier version judged errors alone."""
+    metrics = {"errors": {"verdict": "safe"}, "p95": {"verdict": "undecided"}, "split": 5}
+    found = looks_view([look(0, metrics=metrics), look(1)], START.timestamp(), PLACES)
+
+    assert found is not None
+    place = [column.title for column in found.table.columns].index("By metric")
+    assert ["errors safe, p95 undecided", "–"] == [row[place].text for row in found.table.rows]

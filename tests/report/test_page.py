@@ -168,8 +168,8 @@ def test_first_screen_of_a_full_run(full: str) -> None:
 def test_figures_are_named_and_take_the_colours_of_the_page(full: str) -> None:
     """Every figure has a title and a description, and no colour or font of its own."""
     figures = re.findall(r'<svg role="img".*?</svg>', full, flags=re.DOTALL)
-    assert 14 == len(figures)
-    assert (7, 7) == (sum("<title" in one for one in figures), sum("<desc" in one for one in figures))
+    assert 18 == len(figures)
+    assert (9, 9) == (sum("<title" in one for one in figures), sum("<desc" in one for one in figures))
     for figure in figures:
         assert [] == re.findall(r"#[0-9a-f]{6}|font-family|http", figure)
 

@@ -63,4 +63,4 @@ def test_a_second_build_waits_for_the_first(tmp_path: Path) -> None:
                 assert time.monotonic() < deadline, "it does not say that it waits"
                 time.sleep(0.01)
             (cache.binaries / recipe().key).mkdir()
-        assert recipe().key == second.result(timeout=60).key
+        assert recipe().key == second.result(timeout=180).key

@@ -34,6 +34,8 @@ COMPONENTS = {
     "traefik",
     "prometheus",
     "alertmanager",
+    "judge",
+    "alert-receiver",
     "ministack",
 }
 
@@ -234,8 +236,15 @@ def test_the_command_line_shows_the_sandbox(sandbox: api.Sandbox) -> None:
 
 
 def test_two_homes_are_two_sandboxes(sandbox: api.Sandbox, home: SandboxHome, monitoring: Path) -> None:
-    """The second has its own ports, subnet and cluster, and its end is none of the first's business."""
-    other = api.up(home, monitoring=monitoring)
+    """The second has its own ports, subnet and cluster, and its end is none of the first's business.
+
+    Two `up`s of it at once make one: the later waits for the earlier, and finds what that made.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: api.up(home, monitoring=monitoring, progress=SilentProgress()), "ab"))
+    other = both[0]
+    assert other.id == both[1].id
+    assert "up" == api.status(home).state
     assert sandbox.subnet != other.subnet
     assert not set(addresses_of(sandbox)) & set(addresses_of(other))
     kubectl(other, "create", "namespace", "only-here")
@@ -246,8 +255,11 @@ def test_two_homes_are_two_sandboxes(sandbox: api.Sandbox, home: SandboxHome, mo
     until(lambda: api.status(sandbox.home).state == "up")
 
 
-def test_a_sandbox_whose_supervisor_died_is_mended_with_its_data(home: SandboxHome, monitoring: Path) -> None:
-    """Status and `load` tell that it is half up; `up` mends it, and the cluster is the same."""
+def test_a_sandbox_whose_supervisor_died_is_mended_and_ended(home: SandboxHome, monitoring: Path) -> None:
+    """Status and `load` tell that it is half up; `up` mends it, and the cluster is the same.
+
+    Supervisor killed and state file lost: `down` finds every process by its marker, and `up` works again.
+    """
     first = api.up(home, monitoring=monitoring)
     kubectl(first, "create", "namespace", "kept")
     state = json.loads(home.state.read_text())
@@ -260,27 +272,15 @@ def test_a_sandbox_whose_supervisor_died_is_mended_with_its_data(home: SandboxHo
     assert (first.id, first.endpoints) == (second.id, second.endpoints)
     assert "namespace/kept\n" == kubectl(second, "get", "namespace", "kept", "-oname")
 
-
-def test_down_ends_what_is_left_whatever_crashed(home: SandboxHome, monitoring: Path) -> None:
-    """Supervisor killed, state file lost: every process is found by its marker, and `up` works again."""
-    first = api.up(home, monitoring=monitoring)
-    addresses = addresses_of(first)
+    addresses = addresses_of(second)
     os.kill(json.loads(home.state.read_text())["supervisor"]["pid"], signal.SIGKILL)
     home.state.unlink()
     assert "half-up" == api.status(home).state
     api.down(home)
     assert_nothing_is_left(home, addresses)
-    second = api.up(home, monitoring=monitoring)
-    assert first.id != second.id
-    assert first.endpoints == second.endpoints
-
-
-def test_concurrent_ups_make_one_sandbox(home: SandboxHome, monitoring: Path) -> None:
-    """The second waits for the first, and finds what it made."""
-    with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda _: api.up(home, monitoring=monitoring, progress=SilentProgress()), "ab"))
-    assert both[0].id == both[1].id
-    assert "up" == api.status(home).state
+    third = api.up(home, monitoring=monitoring)
+    assert second.id != third.id
+    assert second.endpoints == third.endpoints
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

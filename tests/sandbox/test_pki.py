@@ -72,7 +72,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
     thread.start()
     try:
         with (
-            socket.create_connection(listener.getsockname(), timeout=5) as raw,
+            socket.create_connection(listener.getsockname(), timeout=60) as raw,
             client.wrap_socket(raw, server_hostname=name) as stream,
         ):
             return "" if stream.recv(1) == b"x" else "closed"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from rollbook.errors import BadInputError
 from rollbook.sandbox.binaries import Binaries
@@ -25,6 +28,8 @@ from rollbook.sandbox.rendering import (
     traefik_config,
 )
 from rollbook.sandbox.units import BOOTSTRAP, MARKER
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -99,7 +104,7 @@ def test_prometheus_labels_pods_as_queries_expect(parts: Parts) -> None:
     """Namespace, pod, container, hash and app are the labels that signals use."""
     config = prometheus_config(parts)
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    assert {"pods", "traefik", "argo-rollouts", "prometheus"} == set(jobs)
+    assert {"pods", "traefik", "argo-rollouts", "prometheus", "alertmanager"} == set(jobs)
     labels = {rule.get("target_label") for rule in jobs["pods"]["relabel_configs"]}
     assert {"namespace", "pod", "container", "pod_template_hash", "app"} <= labels
     assert "1s" == config["global"]["scrape_interval"]
@@ -141,17 +146,92 @@ def test_rules_are_copied_and_old_ones_leave(parts: Parts, tmp_path: Path) -> No
     assert first != fingerprint(parts.home.config)
 
 
-def test_alerts_go_to_nobody_unless_said_otherwise(parts: Parts, tmp_path: Path) -> None:
-    """The project's Alertmanager configuration is used when there is one."""
+def alertmanager_of(parts: Parts) -> dict[str, Any]:
+    """Alertmanager's configuration as it was written."""
+    loaded = json.loads((parts.home.config / "alertmanager.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def place_of(config: dict[str, Any], receiver: str) -> str:
+    """The URL that a receiver sends to, out of its file."""
+    (found,) = (one for one in config["receivers"] if one["name"] == receiver)
+    return Path(found["webhook_configs"][0]["url_file"]).read_text()
+
+
+def test_without_a_configuration_alerts_go_to_the_receiver(parts: Parts, tmp_path: Path) -> None:
+    """A service that says nothing of Alertmanager has its alerts received all the same."""
     monitoring = tmp_path / "monitoring"
     monitoring.mkdir()
     render_monitoring(parts, monitoring)
-    file = parts.home.config / "alertmanager.yml"
-    assert "nobody" == json.loads(file.read_text())["route"]["receiver"]
-    (monitoring / "alertmanager").mkdir()
-    (monitoring / "alertmanager" / "alertmanager.yaml").write_text("route: {receiver: me}\n")
-    render_monitoring(parts, monitoring)
-    assert "route: {receiver: me}\n" == file.read_text()
+
+    config = alertmanager_of(parts)
+    assert "alert-receiver" == config["route"]["receiver"]
+    assert f"{parts.addresses.url('alert-receiver')}/alert-receiver" == place_of(config, "alert-receiver")
+
+
+def test_the_projects_receivers_send_to_the_receiver(parts: Parts) -> None:
+    """Pager and tickets send here, `nobody` nowhere; routes wait less long, and are the same otherwise."""
+    given = YAML(typ="safe").load((PROJECT / "monitoring/alertmanager/alertmanager.yaml").read_text())
+    render_monitoring(parts, PROJECT / "monitoring")
+
+    config = alertmanager_of(parts)
+    url = parts.addresses.url("alert-receiver")
+    assert [f"{url}/pager", f"{url}/tickets"] == [place_of(config, name) for name in ("pager", "tickets")]
+    assert [{"name": "nobody"}] == [one for one in config["receivers"] if len(one) == 1]
+    assert given["inhibit_rules"] == config["inhibit_rules"]
+    assert {"1s"} == {route["group_wait"] for route in all_routes(config["route"]) if "group_wait" in route}
+    waits = ("group_wait", "group_interval")
+    assert [without(route, *waits) for route in all_routes(given["route"])] == [
+        without(route, *waits) for route in all_routes(config["route"])
+    ]
+
+
+def all_routes(route: dict[str, Any]) -> list[dict[str, Any]]:
+    """A route and those beneath it, in order."""
+    return [route, *(one for child in route.get("routes", ()) for one in all_routes(child))]
+
+
+def without(route: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A route's own matter."""
+    return {name: value for name, value in route.items() if name not in {*names, "routes"}}
+
+
+def test_receivers_that_send_somewhere_are_left_alone(parts: Parts, tmp_path: Path) -> None:
+    """Of another service's file only receivers without a place get one; `nobody` stays what it says."""
+    folder = tmp_path / "monitoring" / "alertmanager"
+    folder.mkdir(parents=True)
+    there = {"name": "there", "webhook_configs": [{"url": "http://127.0.0.1:9/x"}]}
+    config = {"route": {"receiver": "me"}, "receivers": [{"name": "me"}, there, {"name": "nobody"}]}
+    (folder / "alertmanager.yaml").write_text(json.dumps(config))
+    render_monitoring(parts, tmp_path / "monitoring")
+
+    made = alertmanager_of(parts)
+    assert f"{parts.addresses.url('alert-receiver')}/me" == place_of(made, "me")
+    assert [there, {"name": "nobody"}] == made["receivers"][1:]
+
+
+def test_a_configuration_that_is_no_yaml_is_told(parts: Parts, tmp_path: Path) -> None:
+    """The file is named."""
+    folder = tmp_path / "monitoring" / "alertmanager"
+    folder.mkdir(parents=True)
+    (folder / "alertmanager.yaml").write_text("route: [")
+
+    with pytest.raises(BadInputError, match=r"alertmanager\.yaml is no YAML"):
+        render_monitoring(parts, tmp_path / "monitoring")
+
+
+def test_a_sandbox_without_a_receiver_sends_nothing(parts: Parts, tmp_path: Path) -> None:
+    """One that an earlier version started keeps the file as it is."""
+    ports = {name: port for name, port in parts.addresses.ports.items() if name != "alert-receiver"}
+    older = replace(parts, addresses=Addresses(parts.addresses.subnet, ports))
+    folder = tmp_path / "monitoring" / "alertmanager"
+    folder.mkdir(parents=True)
+    config = {"route": {"receiver": "me", "group_wait": "5s"}, "receivers": [{"name": "me"}]}
+    (folder / "alertmanager.yaml").write_text(json.dumps(config))
+    render_monitoring(older, tmp_path / "monitoring")
+
+    assert config == alertmanager_of(older)
 
 
 def test_a_missing_monitoring_folder_is_the_users_to_name(parts: Parts, tmp_path: Path) -> None:

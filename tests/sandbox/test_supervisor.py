@@ -85,7 +85,7 @@ def supervised(tmp_path: Path) -> Iterator[SandboxHome]:
     home.plan.write_bytes(plan.to_json())
     environment = {**os.environ, MARKER: f"{home.tag}-test"}
     command = [sys.executable, "-m", "rollbook.sandbox.supervisor", str(home.plan)]
-    subprocess.run(command, env=environment, check=True, timeout=90)
+    subprocess.run(command, env=environment, check=True, timeout=180)
     until(lambda: all_ready(home))
     yield home
     processes.end_marked(home.tag)

@@ -98,6 +98,52 @@ class SideRecord(_Part):
     hash: str = ""
 
 
+class RowRecord(_Part):
+    """One thing that a drill stated."""
+
+    name: str = ""
+    passed: bool | None = None
+    wanted: str = ""
+    got: str = ""
+
+
+class AlertRecord(_Part):
+    """An alert that a drill waited for; seconds after the abort."""
+
+    name: str = ""
+    received_after_s: float | None = None
+    resolved_after_s: float | None = None
+    runbook_url: str = ""
+    receiver: str = ""
+
+
+class MeasuredRecord(_Part):
+    """What came of a drill on the users' side; times in seconds."""
+
+    end: str = ""
+    ended_by: str = ""
+    sent: int | None = None
+    failed: int | None = None
+    failed_share: float | None = None
+    by_cause: dict[str, int] = {}
+    time_to_detect_s: float | None = None
+    time_to_roll_back_s: float | None = None
+    longest_in_flight_s: float | None = None
+    judged: tuple[str, ...] = ()
+    alert: AlertRecord | None = None
+    others: tuple[str, ...] = ()
+
+
+class DrillRecord(_Part):
+    """A drill: `passed` is None when it did not come to its end."""
+
+    name: str = ""
+    what: str = ""
+    passed: bool | None = None
+    rows: tuple[RowRecord, ...] = ()
+    measured: MeasuredRecord = MeasuredRecord()
+
+
 class PhaseRecord(_Part):
     """One phase, as far as it came."""
 
@@ -118,6 +164,7 @@ class PhaseRecord(_Part):
     release: ReleaseRecord = ReleaseRecord()
     stable: SideRecord = SideRecord()
     canary: SideRecord = SideRecord()
+    drill: DrillRecord = DrillRecord()
     earlier: tuple[dict[str, JsonValue], ...] = ()
     """Attempts before this one, each with what became of it."""
 

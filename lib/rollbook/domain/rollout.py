@@ -32,6 +32,8 @@ class RolloutStatus:
     """Image of the service's container in the newest template."""
     background_run: str
     """Name of the AnalysisRun in the background, empty when none."""
+    progress_deadline_s: float | None = None
+    """Seconds without progress after which it is to be given up; None when it is not."""
 
     @property
     def settled(self) -> bool:

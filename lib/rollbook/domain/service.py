@@ -94,9 +94,15 @@ class Service:
     source: Path
     """The file that this was read from."""
     counters: Mapping[str, str] = field(default_factory=dict)
-    """PromQL of running totals of one side, `requests` and `errors`, for the judge; empty for none."""
+    """PromQL of one side, for the judge; empty for none.
+
+    Running totals `requests` and `errors`; where the service names them, `latency_buckets` (a histogram, by
+    `le`), `memory` (bytes, by process) and `scraped` (seconds since the epoch)."""
     addresses: Mapping[str, Addresses] = field(default_factory=dict)
     """By target (`aws`, `kubeconfig`)."""
+
+    drills: Path | None = None
+    """File with the service's drills; None when it has none."""
 
     def signal(self, name: str) -> Signal | None:
         """Return the signal of that name, or None when the service does not define it."""

@@ -16,6 +16,9 @@ from rollbook.kubernetes.rest import JSON_PATCH, MERGE_PATCH, ApiServer, ServerR
 from rollbook.kubernetes.watch import watch_object
 from rollbook.ports import Applied, Manifest
 
+CANARY_PAUSE = "CanaryPauseStep"
+"""Argo's reason for a pause that a step of the strategy declares."""
+CONFLICT = 409
 OBSERVE_TIMEOUT_S = 15.0
 """How long a verb waits until the controller has seen the newest template: it forgets a verb given before."""
 
@@ -98,6 +101,31 @@ class KubernetesCluster:
         status = self._observed(namespace, name)
         if status.current_hash != status.stable_hash:
             self._patch_status(namespace, name, {"promoteFull": True})
+
+    def promote_step(self, namespace: str, name: str) -> bool:
+        """End the pause step that the rollout is in; False when it is in none, is aborted, or has moved on.
+
+        As `kubectl argo rollouts promote` does it: without pause conditions, but with `controllerPause`, the
+        controller takes the step as done. A pause for any other reason is left alone.
+        """
+        found = self._rollout(namespace, name)
+        status = found.get("status", {})
+        reasons = {one.get("reason") for one in status.get("pauseConditions") or []}
+        if reasons != {CANARY_PAUSE} or status.get("abort") or not status.get("controllerPause"):
+            return False
+        # Of this version only: another step must not be skipped because the controller was faster.
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        try:
+            self._patch(namespace, name, {"metadata": version, "status": {"pauseConditions": None}}, "status")
+        except ServerRefusedError as error:
+            if error.code == CONFLICT:
+                return False
+            raise
+        return True
+
+    def set_steps(self, namespace: str, name: str, steps: Sequence[Manifest]) -> None:
+        """Put these canary steps into the Rollout's spec; nothing else of it is changed."""
+        self._patch(namespace, name, {"spec": {"strategy": {"canary": {"steps": list(steps)}}}})
 
     def abort(self, namespace: str, name: str) -> None:
         """Abort: traffic goes back to stable. No-op when nothing is rolling out, or it is aborted already."""
@@ -198,10 +226,13 @@ class KubernetesCluster:
         )
 
     def _patch_status(self, namespace: str, name: str, status: Mapping[str, object]) -> None:
+        self._patch(namespace, name, {"status": dict(status)}, "status")
+
+    def _patch(self, namespace: str, name: str, body: Mapping[str, object], subresource: str = "") -> None:
         self._api.request(
             "PATCH",
-            self._path("Rollout", namespace, name, "status"),
+            self._path("Rollout", namespace, name, subresource),
             query={"fieldManager": FIELD_MANAGER},
-            body={"status": dict(status)},
+            body=dict(body),
             content_type=MERGE_PATCH,
         )

@@ -73,7 +73,13 @@ def rollout_status(rollout: Json, *, container: str = "") -> RolloutStatus:
         ready_replicas=int(status.get("readyReplicas") or 0),
         image=_image(spec, container),
         background_run=(canary.get("currentBackgroundAnalysisRunStatus") or {}).get("name", ""),
+        progress_deadline_s=_deadline(spec),
     )
+
+
+def _deadline(spec: Json) -> float | None:
+    """Seconds after which Argo is to abort a rollout without progress; 600 is Argo's own default."""
+    return float(spec.get("progressDeadlineSeconds") or 600) if spec.get("progressDeadlineAbort") else None
 
 
 def strategy_steps(rollout: Json) -> tuple[Step, ...]:

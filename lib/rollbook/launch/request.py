@@ -25,7 +25,8 @@ class Request:
 
     spec: TargetSpec = field(default_factory=TargetSpec)
     service: str = "service.yaml"
-    plan: Path | None = None
+    plan: Path | Plan | None = None
+    """A plan's file, or a plan; None: the default."""
     phases: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     out: Path | None = None
@@ -45,6 +46,8 @@ class Phase:
     deadline_s: float
     """Seconds from the start of its kernel to the end of its last cell."""
     cell_deadline_s: float | None = None
+    independent: bool = False
+    """Whether later phases run when it does not pass."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class Checked:
 def check(request: Request, cwd: Path) -> Checked:
     """Check all that can be checked before something is started. BadInputError says what does not fit."""
     check_target(request.spec)
-    plan = plan_file.load(request.plan, MODELS) if request.plan else plan_file.DEFAULT
+    plan = request.plan or plan_file.DEFAULT
+    if isinstance(plan, Path):
+        plan = plan_file.load(plan, MODELS)
     chosen = _chosen(plan, request.phases)
     settings = _settings(request.sets, chosen)
     path = service_file.find(request.service, cwd)
@@ -154,6 +159,7 @@ def _phase(phase: PlanPhase, sets: dict[str, Any], request: Request, runbooks: P
         expect=str(getattr(parameters, "expect", "")),
         deadline_s=phase.deadline_s or request.deadline_s or longest_s(parameters),
         cell_deadline_s=phase.cell_deadline_s,
+        independent=phase.independent,
     )
 
 

@@ -77,4 +77,5 @@ def _phase(planned: dict[str, Any], runbooks: Path, service: str) -> Phase:
         expect=str(planned.get("expect", "")),
         deadline_s=float(planned.get("deadline_s") or longest_s(parameters)),
         cell_deadline_s=planned.get("cell_deadline_s"),
+        independent=bool(planned.get("independent")),
     )

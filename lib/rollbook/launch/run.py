@@ -40,7 +40,9 @@ class Result:
 
 
 def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) -> Result:
-    """Run the phases in order; the first that does not pass ends the run. The report is made in any case.
+    """Run the phases in order; the first that does not pass ends the run, unless it is independent.
+
+    The report is made in any case.
 
     With `resumed`, the run of that folder is taken up: what it had under way is brought back to stable, and a
     completed phase is skipped if its post-condition still holds in the world.
@@ -66,6 +68,7 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
             "expect": phase.expect,
             "deadline_s": phase.deadline_s,
             "cell_deadline_s": phase.cell_deadline_s,
+            "independent": phase.independent,
             "parameters": phase.parameters.model_dump(),
         }
         for phase in checked.phases
@@ -89,9 +92,11 @@ def run(checked: Checked, progress: Progress, resumed: RunFolder | None = None) 
                     break
                 if resumed and resume.still_done(checked, folder, phase, progress):
                     continue
-                code, sentence = _phase(checked, folder, record, phase, progress, target)
-                if code is not ExitCode.OK:
-                    break
+                ended, said = _phase(checked, folder, record, phase, progress, target)
+                if ended is not ExitCode.OK:
+                    code, sentence = (ended, said) if code is ExitCode.OK else (code, f"{sentence}; {said}")
+                    if ended is ExitCode.CANCELLED or not phase.independent:
+                        break
         return _end(folder, record, code, sentence, checked, progress)
 
 

@@ -167,6 +167,9 @@ class CanaryParameters(RunbookParameters):
         "", description="digest of an image in the registry, sha256:...; empty: build one of this version"
     )
     fault: Line = Field("", description="fault of the service file to release on purpose; empty: none")
+    drill: OptionalName = Field(
+        "", description="drill of drills.yaml whose statements it is held against; empty: none"
+    )
     expect: Literal["promoted", "rolled-back"] = Field(
         "promoted", description="verdict that must come out: promoted or rolled-back"
     )
@@ -182,9 +185,9 @@ class CanaryParameters(RunbookParameters):
     lead_s: float = Field(
         3.0, ge=0, le=300, description="seconds of traffic before and after the rollout; 0 to 300"
     )
-    judge: Literal["off", "advise", "abort"] = Field(
+    judge: Literal["off", "advise", "abort", "gate", "argo"] = Field(
         "advise",
-        description="what the judge may do: off, advise (say so) or abort (as soon as the canary is harmful)",
+        description="what the judge may do: off, advise, abort, gate or argo, as docs/judge.md has it",
     )
     alpha: float = Field(
         0.01,
@@ -197,6 +200,21 @@ class CanaryParameters(RunbookParameters):
         ge=1e-4,
         le=0.5,
         description="share of errors above stable's that still counts as safe; 0.0001 to 0.5",
+    )
+    latency_margin: float = Field(
+        0.025,
+        ge=1e-4,
+        le=0.5,
+        description="share of slow requests above stable's that still counts as safe; 0.0001 to 0.5",
+    )
+    gate_budget_s: float = Field(
+        60.0,
+        ge=5,
+        le=7200,
+        description="seconds at a paused step until the gate does what undecided says; 5 to 7200",
+    )
+    undecided: Literal["abort", "advance"] = Field(
+        "abort", description="what the gate does at a step whose time is over: abort or advance"
     )
 
 

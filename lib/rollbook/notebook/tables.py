@@ -7,6 +7,7 @@ from dataclasses import fields
 from html import escape
 from typing import TYPE_CHECKING
 
+from rollbook.domain.drill import Row
 from rollbook.domain.release import Component
 from rollbook.domain.rollout import Step
 from rollbook.notebook.display import table
@@ -72,6 +73,14 @@ def gate_table(gates: Sequence[Gate]) -> Html:
     words = {True: "passed", False: "REFUSED", None: "nothing to check"}
     rows = [(gate.name, words[gate.passed], gate.expected, gate.got, gate.sentence) for gate in gates]
     return rows_table(("gate", "state", "expected", "found", "in words"), rows)
+
+
+def drill_table(rows: Sequence[Row]) -> Html:
+    """What a drill stated, and whether it came; a sentence when this is none."""
+    if not rows:
+        return rows_table((), (), "This is no drill.")
+    cells = [(row.name, "holds" if row.passed else "DOES NOT HOLD", row.wanted, row.got) for row in rows]
+    return rows_table(("expectation", "state", "it must be", "it was"), cells)
 
 
 def users_table(account: UserAccount) -> Html:

@@ -1,6 +1,6 @@
 """Canary: a new version takes over step by step under users' traffic, or Argo sends it back.
 
-    planned = plan(ctx, version="", fault="")
+    planned = planning.plan(ctx, version="", fault="")
     image = build_and_push(ctx, planned.version)
     with users_and_rollout(ctx, planned, image, rps=50) as rollout:
         outcome = rollout.watch(show)
@@ -12,48 +12,34 @@ Rollout is aborted, so that all traffic is on stable, and the users' traffic is 
 from __future__ import annotations
 
 import _thread
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from rollbook.domain.release import Image, Verdict
-from rollbook.domain.rollout import AnalysisRun, RolloutStatus, Step
+from rollbook.domain.rollout import AnalysisRun, RolloutStatus
 from rollbook.domain.traffic import RequestRecord
-from rollbook.errors import BadInputError, EnvironmentFailedError
-from rollbook.evidence.journal import Entry, Kind
+from rollbook.evidence.journal import Entry
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.deploy import apply
 from rollbook.phases.edge import until_it_follows
 from rollbook.phases.exclusive import exclusive
 from rollbook.phases.follow import Follower, RolloutEnd
+from rollbook.phases.gating import put_pauses_back
 from rollbook.phases.interrupts import remembered
 from rollbook.phases.judging import CanaryJudge, Judged, Mode, Policy
+from rollbook.phases.logs import PodLogs
 from rollbook.phases.manifests import Release
 from rollbook.phases.observe import archive_metrics, archive_objects
 from rollbook.phases.outage import Outage
-from rollbook.phases.versions import TEMPLATE_HASH, next_minor, stable_version
+from rollbook.phases.panels import archive_panels
+from rollbook.phases.planning import Planned
+from rollbook.phases.versions import TEMPLATE_HASH
 from rollbook.phases.wayback import back_to_stable
 from rollbook.ports import TrafficRun
 
 Show = Callable[[datetime, Sequence[RequestRecord], RolloutStatus, Sequence[Entry]], None]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What is going to be released over what."""
-
-    stable_version: str
-    stable_hash: str
-    version: str
-    fault: str
-    fault_env: Mapping[str, str]
-    steps: tuple[Step, ...]
-
-    @property
-    def pause_s(self) -> float:
-        """Seconds of pause that the strategy declares."""
-        return sum(step.pause_s or 0.0 for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -79,47 +65,6 @@ class CanaryOutcome:
     """Records of what the cluster was asked last, until the end was seen."""
     judged: Judged | None = None
     """What the judge said; None when it was off, or the service names no counters."""
-
-
-def plan(ctx: PhaseContext, *, version: str, fault: str) -> Planned:
-    """Decide what is released over what.
-
-    BadInputError: an unknown fault, or the version is stable already. EnvironmentFailedError: the Rollout is
-    busy with another release, or not healthy.
-    """
-    faults = ctx.service.faults
-    if fault and fault not in faults:
-        known = ", ".join(sorted(faults)) or "none"
-        raise BadInputError(f"{ctx.service.source.name} names no fault {fault!r}", why=f"it has: {known}")
-    status = ctx.rollout_status()
-    if not status.settled:
-        raise EnvironmentFailedError(
-            f"the Rollout {status.name} is {status.phase}, not healthy",
-            why=status.message or "another release may be under way",
-            next_step="Wait for it, or lay the baseline again: rollbook run --phase deploy.",
-        )
-    running = stable_version(ctx)
-    chosen = version or next_minor(running)
-    if chosen == running and not fault:
-        raise BadInputError(
-            f"version {chosen} is stable already", next_step="Give another: --set version=<version>."
-        )
-    planned = Planned(
-        stable_version=running,
-        stable_hash=status.stable_hash,
-        version=chosen,
-        fault=fault,
-        fault_env=faults[fault] if fault else {},
-        steps=ctx.world.cluster.strategy_steps(ctx.service.namespace, ctx.service.rollout),
-    )
-    what = f"{planned.version} over {planned.stable_version}" + (f", fault {fault}" if fault else "")
-    ctx.journal.append(
-        Kind.STEP,
-        "plan",
-        {"state": "done", "seconds": 0, "version": planned.version, "stable": running, "fault": fault},
-    )
-    ctx.say(f"to release: {what}")
-    return planned
 
 
 class Canary:
@@ -153,20 +98,28 @@ class Canary:
         """
         ctx, planned = self._ctx, self._planned
         started = ctx.world.clock.now()
+        judge = CanaryJudge(ctx, planned.stable_hash, self._policy, planned.steps)
+        judge.look("")
         ctx.wait(self._timings.lead_s, "traffic before the rollout")
         follower = Follower(ctx, planned.steps, planned.stable_hash)
-        judge = CanaryJudge(ctx, planned.stable_hash, self._policy)
+        logs = PodLogs(ctx)
 
         def redraw(status: RolloutStatus) -> None:
             self._interrupted()
-            if self.ended is None:
-                judge.look(follower.canary_hash)
+            logs.look(planned.stable_hash, follower.canary_hash)
             if show is not None:
                 show(ctx.world.clock.now(), self._traffic.records(), status, follower.decisions)
 
-        release = Release(planned.version, self._image, planned.fault, planned.fault_env)
+        mode, since = self._policy.mode, started if self._policy.mode is Mode.ARGO else None
+        release = Release(
+            planned.version, self._image, planned.fault, planned.fault_env, mode is Mode.GATE, since
+        )
         apply(ctx, release)
-        end = follower.to_the_end(timeout_s=self._timings.timeout_s, redraw=redraw)
+        end = follower.to_the_end(
+            timeout_s=self._timings.timeout_s,
+            redraw=redraw,
+            tick=lambda status: judge.look(follower.canary_hash, status),
+        )
         self.ended = end
         if end.verdict in {Verdict.PAUSED, Verdict.TIMED_OUT}:
             back_to_stable(ctx, f"the rollout is {end.verdict.value}")
@@ -180,11 +133,15 @@ class Canary:
             redraw(follower.last)
             ended = ctx.world.clock.now()
             archive_metrics(ctx, hashes, start=started, end=ended)
+            archive_panels(ctx, start=started, end=ended)
+            logs.keep(records, *hashes.values(), start=started, end=ended)
         finally:
             # Also when the evidence cannot be had: the next release must find the Rollout at rest.
             if end.verdict is not Verdict.PROMOTED:
                 with ctx.journal.step("take the aborted version out of the Rollout"):
                     ctx.world.cluster.undo(ctx.service.namespace, ctx.service.rollout)
+            if release.held:
+                put_pauses_back(ctx, release)
         return CanaryOutcome(
             planned=planned,
             image=self._image,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from rollbook.domain.release import Image
 from rollbook.domain.service import Service
 from rollbook.errors import BadInputError
+from rollbook.phases.judge_template import put_judge
 from rollbook.ports import Manifest, World
 
 VERSION_ANNOTATION = "rollbook.dev/version"
@@ -24,6 +26,10 @@ class Release:
     image: Image
     fault: str = ""
     fault_env: Mapping[str, str] | None = None
+    held: bool = False
+    """Whether the strategy's timed pauses last until somebody ends them."""
+    judged_since: datetime | None = None
+    """From when on Argo has the canary judged by `rollbook judge serve`; None when it does not."""
 
 
 def overlay_manifests(service: Service, world: World, release: Release) -> tuple[Manifest, ...]:
@@ -44,7 +50,27 @@ def overlay_manifests(service: Service, world: World, release: Release) -> tuple
             next_step="It should hold exactly one; `rollout:` in the service file names it.",
         )
     _put_release(rollouts[0], service, release)
+    if release.held:
+        for step in _canary(rollouts[0])["steps"]:
+            if "pause" in step:
+                step["pause"] = {}
+    if release.judged_since is not None:
+        put_judge(_canary(rollouts[0]), rendered, release.judged_since, service)
     return tuple(rendered)
+
+
+def declared_steps(service: Service, world: World, release: Release) -> tuple[Manifest, ...]:
+    """The canary steps of the overlay's Rollout, as they are declared there."""
+    found = overlay_manifests(service, world, replace(release, held=False, judged_since=None))
+    [rollout] = (one for one in found if one.get("kind") == "Rollout")
+    return tuple(_canary(rollout)["steps"])
+
+
+def _canary(rollout: Manifest) -> dict[str, Any]:
+    """The Rollout's canary strategy, with a list of steps that may be empty."""
+    canary: dict[str, Any] = rollout["spec"]["strategy"]["canary"]
+    canary.setdefault("steps", [])
+    return canary
 
 
 def overlay_objects(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rollbook.domain.accounting import DrillFigures, VersionSummary, drill_figures, summarise
+from rollbook.domain.fates import Around, Tally, around, changes, fates
 from rollbook.domain.release import Verdict
 from rollbook.domain.rollout import MetricResult
 from rollbook.errors import EnvironmentFailedError, GateRefusedError
@@ -26,6 +27,8 @@ class UserAccount:
     versions: tuple[VersionSummary, ...]
     drill: DrillFigures | None
     """Only of a canary that was rolled back."""
+    around: tuple[Around, ...] = ()
+    """What users got just before and just after each change of weight, the abort and the promotion."""
 
 
 def account(ctx: PhaseContext, outcome: CanaryOutcome) -> UserAccount:
@@ -43,10 +46,24 @@ def account(ctx: PhaseContext, outcome: CanaryOutcome) -> UserAccount:
         failed_by_stable=sum(one.failed for one in versions if one.version == planned.stable_version),
         versions=versions,
         drill=drill,
+        around=_around(outcome),
     )
     ctx.journal.append(Kind.OBSERVATION, "users", {"sent": told.sent, "failed": told.failed}, source="users")
     ctx.say(f"{told.failed} of {told.sent} requests failed")
     return told
+
+
+def _around(outcome: CanaryOutcome) -> tuple[Around, ...]:
+    planned, decided_s = outcome.planned, outcome.decided_at.timestamp()
+    promoted = outcome.verdict is Verdict.PROMOTED
+    moments = changes(
+        [(at.timestamp(), weight) for at, weight in outcome.weights],
+        stable=planned.stable_version,
+        canary=planned.version,
+        promoted_s=decided_s if promoted else None,
+        aborted_s=None if promoted else decided_s,
+    )
+    return around(outcome.records, moments)
 
 
 def sentence(outcome: CanaryOutcome, told: UserAccount) -> str:
@@ -94,6 +111,8 @@ def facts(outcome: CanaryOutcome, told: UserAccount) -> dict[str, Any]:
         "users": {
             "sent": told.sent,
             "failed": told.failed,
+            "by_fate": {fate.value: count for fate, count in fates(outcome.records).items()},
+            "around": [_around_facts(one) for one in told.around],
             "by_version": {
                 one.version: {
                     "sent": one.sent,
@@ -106,6 +125,33 @@ def facts(outcome: CanaryOutcome, told: UserAccount) -> dict[str, Any]:
         "time_to_detect_s": _rounded(drill.time_to_detect_s) if drill else None,
         "time_to_roll_back_s": _rounded(drill.time_to_roll_back_s) if drill else None,
         "judge": asdict(outcome.judged) if outcome.judged else None,
+    }
+
+
+def _around_facts(one: Around) -> dict[str, Any]:
+    last_s = one.last_answer_s
+    return {
+        "change": one.change.kind.value,
+        "weight": one.change.weight,
+        "at_s": one.change.at_s,
+        "before": _tally_facts(one.before),
+        "after": _tally_facts(one.after),
+        "leaving": one.change.leaving,
+        "last_answer_after_s": _rounded(last_s - one.change.at_s) if last_s is not None else None,
+    }
+
+
+def _tally_facts(one: Tally) -> dict[str, Any]:
+    return {
+        "start_s": one.start_s,
+        "end_s": one.end_s,
+        "sent": one.sent,
+        "failed": one.failed,
+        "slowest_s": _rounded(one.slowest_s),
+        "by_version": {
+            version: {fate.value: count for fate, count in found.items()}
+            for version, found in one.by_version.items()
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from rollbook.bundle.load import Evidence, load
@@ -12,9 +13,12 @@ from rollbook.report import cases, formats, measured, record_tables
 from rollbook.report.canary_view import CanaryView, canary_view
 from rollbook.report.cost_view import cost_view
 from rollbook.report.coverage_view import coverage_view
+from rollbook.report.drills_view import drill_table
+from rollbook.report.failed_requests_view import Kept, read_kept
 from rollbook.report.headline import build_headline, why
 from rollbook.report.measured import Measured
 from rollbook.report.model import SCHEMA, JournalView, Outcome, TimeShare, ViewModel
+from rollbook.report.panels_view import dashboards_view
 from rollbook.report.places import Places
 from rollbook.report.records_view import LogView, file_table, log_views, record_groups
 from rollbook.report.texts import clean, short
@@ -30,6 +34,9 @@ class Given:
     measured: Measured = field(default_factory=Measured)
     digest: str = ""
     logs: tuple[LogView, ...] = ()
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    """What was kept of single requests, by phase."""
+    problems: tuple[str, ...] = ()
 
 
 def build(folder: RunFolder, *, base: str = "") -> ViewModel:
@@ -39,14 +46,17 @@ def build(folder: RunFolder, *, base: str = "") -> ViewModel:
     """
     evidence = load(folder)
     digest = evidence_sha256(folder.path)
-    given = Given(measured.read(folder.path, digest), digest, log_views(folder.path, evidence))
+    problems: list[str] = []
+    kept = {name: found for name in evidence.phases if (found := read_kept(folder.path, name, problems))}
+    logs = log_views(folder.path, evidence)
+    given = Given(measured.read(folder.path, digest), digest, logs, kept, tuple(problems))
     return view_model(evidence, given, base=base)
 
 
 def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel:
     """Work out the page; `base` is put before links to files of the bundle (empty, or ends with `/`)."""
-    run, places, problems = evidence.run, Places(evidence), list(given.measured.problems)
-    canaries = _canaries(evidence, places, problems)
+    run, places, problems = evidence.run, Places(evidence), [*given.measured.problems, *given.problems]
+    canaries = _canaries(evidence, places, problems, given.kept)
     coverage = coverage_view(given.measured.coverage, given.measured.requirements, places)
     headline = build_headline(evidence, canaries, coverage, problems)
     model = ViewModel(
@@ -69,6 +79,7 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
         headline=headline,
         phases=cases.phase_views(evidence),
         gates=cases.gate_views(evidence, places),
+        drills=drill_table(run.phases, {view.name: view.anchor for view in canaries}, places),
         canaries=canaries,
         coverage=coverage,
         steps=record_tables.step_table(evidence.entries, places),
@@ -82,6 +93,7 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
             evidence, coverage.source if coverage else "", given.digest, places
         ),
         logs=given.logs,
+        dashboards=dashboards_view(evidence, canaries, places),
         # Last, for what is referred to above must be listed here.
         records=record_groups(evidence.answers, places, base),
         files=file_table(evidence.files, base),
@@ -89,13 +101,23 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
     return clean(model)
 
 
-def _canaries(evidence: Evidence, places: Places, problems: list[str]) -> tuple[CanaryView, ...]:
+def _canaries(
+    evidence: Evidence, places: Places, problems: list[str], kept: Mapping[str, Kept]
+) -> tuple[CanaryView, ...]:
     run = evidence.run
     found = [phase for phase in run.phases if phase.is_canary and phase.outcome != "skipped"]
     if len(found) > CANARIES_SHOWN:
         problems.append(f"Of {len(found):,} canaries the first {CANARIES_SHOWN} are shown.")
     views = (
-        canary_view(phase, evidence.entries, evidence.phase(phase.name), run.service, number, places)
+        canary_view(
+            phase,
+            evidence.entries,
+            evidence.phase(phase.name),
+            run.service,
+            number,
+            places,
+            kept.get(phase.name),
+        )
         for number, phase in enumerate(found[:CANARIES_SHOWN], start=1)
     )
     return tuple(replace(view, why=why(view)) for view in views)

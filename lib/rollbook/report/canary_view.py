@@ -11,6 +11,8 @@ from rollbook.domain.accounting import ObservedSplit
 from rollbook.evidence.journal import Entry
 from rollbook.report import canary_tables
 from rollbook.report.analysis_view import RunView, run_view
+from rollbook.report.failed_requests_view import FailedRequestsView, Kept, failed_requests_view
+from rollbook.report.fates_view import FatesView, fates_view
 from rollbook.report.judge_view import JudgeMetric, judge_metrics
 from rollbook.report.looks_view import LooksView, looks_view
 from rollbook.report.places import Places
@@ -102,6 +104,9 @@ class CanaryView:
     signals: SignalsView | None
     sources: tuple[Ref, ...]
     """Where its figures come from."""
+    fates: FatesView | None = None
+    """What users felt around each change; None when nothing changed under traffic."""
+    failed_requests: FailedRequestsView | None = None
 
     @property
     def sent(self) -> int:
@@ -129,8 +134,12 @@ def canary_view(
     service: ServiceRecord,
     number: int,
     places: Places,
+    kept: Kept | None = None,
 ) -> CanaryView:
-    """Work out one canary phase, all but `why`; `number` makes its anchor unique in the page."""
+    """Work out one canary phase, all but `why`; `number` makes its anchor unique in the page.
+
+    `kept` is what the run kept of single requests.
+    """
     mine = tuple(entry for entry in entries if entry.phase == phase.name)
     timeline = build_timeline(
         phase,
@@ -185,6 +194,12 @@ def canary_view(
         runs_left_out=max(0, len(evidence.analysis_runs) - RUNS_LISTED),
         signals=signals_view(evidence.signals, start_s, phase.name, places),
         sources=(*traffic, *places.file("journal.jsonl")),
+        fates=fates_view(phase, mine, evidence.traffic, start_s, (*traffic, *places.file("journal.jsonl"))),
+        failed_requests=failed_requests_view(
+            evidence.traffic, timeline, kept, phase=phase.name, number=number, places=places
+        )
+        if timeline
+        else None,
     )
 
 

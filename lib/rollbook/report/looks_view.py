@@ -46,6 +46,7 @@ def looks_view(entries: Sequence[Entry], start_s: float, places: Places) -> Look
         Column("Canary's errors", numeric=True),
         Column("Evidence (e-value)", numeric=True),
         Column("p", numeric=True),
+        *text("By metric"),
         *text("Record"),
     )
     more = len(looks) - LOOKS_LISTED
@@ -90,8 +91,17 @@ def _row(entry: Entry, start_s: float, places: Places) -> tuple[Cell, ...]:
         Cell(f"{formats.count(counts['canary_errors'])} of {formats.count(counts['canary_total'])}"),
         Cell(_figure(data.get("e_value"))),
         Cell(_figure(data.get("p_value"))),
+        Cell(_by_metric(data.get("metrics"))),
         Cell(refs=places.records(data.get("evidence"))),
     )
+
+
+def _by_metric(metrics: object) -> str:
+    """What is said of each metric; runs of an earlier rollbook judged errors alone."""
+    if not isinstance(metrics, dict):
+        return formats.NONE
+    said = [f"{name} {one.get('verdict')}" for name, one in metrics.items() if isinstance(one, dict)]
+    return short(", ".join(said)) or formats.NONE
 
 
 def _figure(value: object) -> str:

@@ -10,6 +10,7 @@ from rollbook.report.cases import Case, GateView, PhaseView, Totals, all_cases, 
 from rollbook.report.cost_view import CostView
 from rollbook.report.coverage_view import CoverageView
 from rollbook.report.headline import Headline
+from rollbook.report.panels_view import DashboardsView
 from rollbook.report.records_view import LogView, RecordGroup
 from rollbook.report.tables import Table
 
@@ -69,6 +70,7 @@ class ViewModel:
     headline: Headline
     phases: tuple[PhaseView, ...]
     gates: tuple[GateView, ...]
+    drills: Table | None
     canaries: tuple[CanaryView, ...]
     coverage: CoverageView | None
     steps: Table | None
@@ -82,6 +84,7 @@ class ViewModel:
     logs: tuple[LogView, ...]
     records: tuple[RecordGroup, ...]
     files: Table
+    dashboards: DashboardsView | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -18,12 +18,14 @@ from rollbook.report import embedding, formats
 from rollbook.report.build import build
 from rollbook.report.canary_view import CanaryView
 from rollbook.report.coverage_view import word
+from rollbook.report.fates_figure import fates_figure
 from rollbook.report.figure_data import failures_data, moments_data, signals_data, timeline_data
 from rollbook.report.figures import failures_figure, timeline_figure
 from rollbook.report.headline import VERDICT_WORDS
 from rollbook.report.judge_figure import judge_figure
 from rollbook.report.model import ViewModel
 from rollbook.report.page_tables import OUTCOME_TONES, gate_table, phase_table, short_digests
+from rollbook.report.panel_figure import drawn_panels
 from rollbook.report.places import address
 from rollbook.report.sheet import Picture
 from rollbook.report.signal_figure import signals_figure
@@ -39,6 +41,7 @@ class _Figures:
     timeline_data: tuple[Table, ...]
     failures: Picture | None
     failures_data: Table | None
+    fates: Picture | None
     judge: Picture | None
     signals: Picture | None
     signals_data: Table | None
@@ -95,6 +98,7 @@ def render(model: ViewModel) -> str:
             phases=phase_table(model),
             gates=gate_table(model),
             figures={view.anchor: _figures(view, styles) for view in model.canaries},
+            panels=drawn_panels(model.dashboards.phases if model.dashboards else (), styles.collected),
             styles=Markup(styles.css()),  # noqa: S704 - from matplotlib's own styles, no text of others
             model_json=Markup(text),  # noqa: S704 - embedding.to_json escapes what HTML could mistake
             model_sha256=embedding.digest(text),
@@ -174,6 +178,15 @@ def _figures(view: CanaryView, styles: Styles) -> _Figures:
         if timeline and failed
         else None,
         failures_data=failures_data(timeline, view.sources) if timeline and failed else None,
+        fates=styled(
+            fates_figure(
+                view.fates.changes,
+                anchor=f"{anchor}e",
+                description=f"{view.fates.sentence} A table has the counts.",
+            )
+        )
+        if view.fates
+        else None,
         judge=styled(
             judge_figure(
                 view.judge,

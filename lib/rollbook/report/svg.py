@@ -40,6 +40,11 @@ _VARIABLES = {
 }
 
 
+def css_colour(stand_in: str) -> str:
+    """The page's colour that a stand-in becomes."""
+    return _VARIABLES[stand_in]
+
+
 @contextmanager
 def page_style() -> Iterator[None]:
     """Draw within this: matplotlib's defaults, then the page's, whatever the caller's configuration is."""

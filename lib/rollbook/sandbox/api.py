@@ -12,8 +12,10 @@ from typing import Any
 from rollbook.domain.release import Component
 from rollbook.errors import EnvironmentFailedError
 from rollbook.sandbox import lifecycle, processes
+from rollbook.sandbox.alerting import RECEIVER, disclosure
 from rollbook.sandbox.builder import ensure_binaries
 from rollbook.sandbox.home import Cache, SandboxHome
+from rollbook.sandbox.judging import JUDGE
 from rollbook.sandbox.pki import ADMIN
 from rollbook.sandbox.probing import answers
 from rollbook.sandbox.progress import Progress, SilentProgress
@@ -25,6 +27,7 @@ EMULATED = frozenset({"ministack"})
 STAND_IN = {
     "node-agent": "stands in for the kubelet: pods are processes of this machine",
     "ministack": "emulates AWS",
+    RECEIVER: "takes alerts in place of a pager",
     "kube-apiserver": "one validation line patched: loopback addresses may be endpoints",
     "argo-rollouts": "one line patched: its own ports listen on loopback only",
 }
@@ -42,6 +45,7 @@ OWN_DISCLOSURES = (
     ),
     "etcd does not sync to disk, and the cluster is one node that `rollbook sandbox down` throws away.",
     "Traefik stands where an EKS cluster has its load balancer.",
+    disclosure(),
 )
 
 
@@ -53,6 +57,10 @@ class Endpoints:
     """Users reach the services here; Traefik routes by the Host header."""
     prometheus_url: str
     alertmanager_url: str
+    alert_receiver_url: str
+    """Empty in a sandbox that an earlier rollbook started."""
+    judge_url: str
+    """The same."""
     aws_endpoint_url: str
     apiserver_url: str
 
@@ -194,6 +202,8 @@ def load(home: SandboxHome | None = None) -> Sandbox:
             edge_url=url("edge"),
             prometheus_url=url("prometheus"),
             alertmanager_url=url("alertmanager"),
+            alert_receiver_url=url(RECEIVER) if RECEIVER in ports else "",
+            judge_url=url(JUDGE) if JUDGE in ports else "",
             aws_endpoint_url=url("ministack"),
             apiserver_url=url("kube-apiserver", "https"),
         ),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from rollbook import __version__
+from rollbook.sandbox.alerting import RECEIVER
 from rollbook.sandbox.control_plane import apiserver, controller_manager, etcd, node_agent, scheduler
+from rollbook.sandbox.judging import JUDGE, judge_folder
 from rollbook.sandbox.manifests import ARGO_USER, TRAEFIK_USER
 from rollbook.sandbox.parts import LEAN, Parts
 from rollbook.sandbox.units import BOOTSTRAP, Probe, Unit
@@ -22,6 +26,8 @@ def all_units(parts: Parts) -> tuple[Unit, ...]:
         traefik(parts),
         prometheus(parts),
         alertmanager(parts),
+        alert_receiver(parts),
+        judge(parts),
         ministack(parts),
     )
 
@@ -74,6 +80,9 @@ def prometheus(parts: Parts) -> Unit:
         "--storage.tsdb.retention.size=512MB",
         f"--web.listen-address=127.0.0.1:{parts.addresses.ports['prometheus']}",
         "--web.enable-lifecycle",
+        "--enable-feature=exemplar-storage",
+        # The default of 5 s would keep a new pod unseen for as long, whatever the scrape interval is.
+        "--scrape.discovery-reload-interval=1s",
         "--log.level=warn",
     ]
     return parts.unit(
@@ -88,7 +97,7 @@ def prometheus(parts: Parts) -> Unit:
 
 
 def alertmanager(parts: Parts) -> Unit:
-    """Alerts; by default they go to nobody."""
+    """Alerts, grouped and routed; they go to the receiver below."""
     url = parts.addresses.url("alertmanager")
     argv = [
         str(parts.binaries.path("alertmanager")),
@@ -106,6 +115,28 @@ def alertmanager(parts: Parts) -> Unit:
         endpoint=url,
         environment=LEAN,
     )
+
+
+def alert_receiver(parts: Parts) -> Unit:
+    """Whoever is told of alerts: it writes down what came and when."""
+    url = parts.addresses.url(RECEIVER)
+    file = parts.home.data / RECEIVER / "notifications.jsonl"
+    port = str(parts.addresses.ports[RECEIVER])
+    argv = [sys.executable, "-m", "rollbook.sandbox.receiver", "--port", port, "--file", str(file)]
+    return parts.unit(RECEIVER, __version__, argv, Probe(f"{url}/healthz"), endpoint=url)
+
+
+def judge(parts: Parts) -> Unit:
+    """Answers Argo's `web` metric provider with what the judge says; it learns of services by their files."""
+    url = parts.addresses.url(JUDGE)
+    command = str(Path(sys.executable).parent / "rollbook")
+    argv = [
+        *(sys.executable, command, "judge", "serve"),
+        f"--prometheus={parts.addresses.url('prometheus')}",
+        f"--service={judge_folder(parts.home)}",
+        f"--bind=127.0.0.1:{parts.addresses.ports[JUDGE]}",
+    ]
+    return parts.unit(JUDGE, __version__, argv, Probe(f"{url}/healthz"), endpoint=url)
 
 
 def ministack(parts: Parts) -> Unit:

@@ -37,6 +37,8 @@ PORTS = (
     "traefik-metrics",
     "prometheus",
     "alertmanager",
+    "alert-receiver",
+    "judge",
     "ministack",
 )
 

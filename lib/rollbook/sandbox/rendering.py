@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rollbook.errors import BadInputError
-from rollbook.sandbox.files import write_json, write_private
+from rollbook.sandbox.alerting import RECEIVER, configuration
+from rollbook.sandbox.files import write_json
+from rollbook.sandbox.judging import judge_folder
 from rollbook.sandbox.manifests import PROMETHEUS_USER
 from rollbook.sandbox.network import NODE_PORT
 from rollbook.sandbox.parts import Parts
 from rollbook.sandbox.pki import NODE_NAME
 
 SCRAPE_INTERVAL = "1s"
+SELDOM = {"scrape_interval": "15s", "scrape_timeout": "10s"}
+"""What no release is judged by."""
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
 """Upper edges in seconds; Traefik's own four are too coarse to judge a canary."""
@@ -26,6 +30,7 @@ def render_all(parts: Parts, monitoring: Path | None) -> None:
     """Write every configuration file of a new sandbox."""
     (parts.home.data / "tmp").mkdir(parents=True, exist_ok=True)
     (parts.home.data / "ministack").mkdir(parents=True, exist_ok=True)
+    judge_folder(parts.home).mkdir(mode=0o700, exist_ok=True)
     write_json(parts.home.config / "traefik.yml", traefik_config(parts))
     write_json(parts.home.config / "agent.json", agent_config(parts))
     render_monitoring(parts, monitoring)
@@ -45,9 +50,7 @@ def render_monitoring(parts: Parts, monitoring: Path | None) -> None:
     rules = parts.home.config / "rules"
     rules.mkdir(mode=0o700, exist_ok=True)
     write_json(parts.home.config / "prometheus.yml", prometheus_config(parts))
-    alertmanager = parts.home.config / "alertmanager.yml"
-    if not alertmanager.is_file():
-        write_private(alertmanager, json.dumps(SILENT_ALERTMANAGER).encode())
+    _render_alertmanager(parts, monitoring)
     if monitoring is None:
         return
     prefix = hashlib.sha256(os.fsencode(monitoring.resolve())).hexdigest()[:8]
@@ -55,12 +58,17 @@ def render_monitoring(parts: Parts, monitoring: Path | None) -> None:
         old.unlink()
     for source in sorted((monitoring / "rules").glob("*.y*ml")):
         shutil.copyfile(source, rules / f"{prefix}-{source.name}")
-    given = monitoring / "alertmanager" / "alertmanager.yaml"
-    if given.is_file():
-        write_private(alertmanager, given.read_bytes())
 
 
-SILENT_ALERTMANAGER = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+def _render_alertmanager(parts: Parts, monitoring: Path | None) -> None:
+    """Write Alertmanager's configuration; a service that brings none leaves what another one brought."""
+    file = parts.home.config / "alertmanager.yml"
+    given = monitoring / "alertmanager" / "alertmanager.yaml" if monitoring is not None else None
+    if file.is_file() and (given is None or not given.is_file()):
+        return
+    # A sandbox that an earlier rollbook started has no receiver.
+    url = parts.addresses.url(RECEIVER) if RECEIVER in parts.addresses.ports else ""
+    write_json(file, configuration(given, parts.home.config / "alert-receivers", url))
 
 
 def agent_config(parts: Parts) -> dict[str, Any]:
@@ -130,7 +138,8 @@ def prometheus_config(parts: Parts) -> dict[str, Any]:
         "scrape_configs": [
             local("traefik-metrics"),
             local("argo-rollouts-metrics"),
-            {**local("prometheus"), "scrape_interval": "15s", "scrape_timeout": "10s"},
+            {**local("prometheus"), **SELDOM},
+            {**local("alertmanager"), "static_configs": [_alertmanager_target(ports)], **SELDOM},
             _pods_job(parts),
         ],
     }
@@ -138,6 +147,11 @@ def prometheus_config(parts: Parts) -> dict[str, Any]:
 
 def _target(port: int) -> dict[str, list[str]]:
     return {"targets": [f"127.0.0.1:{port}"]}
+
+
+def _alertmanager_target(ports: Mapping[str, int]) -> dict[str, Any]:
+    """Alertmanager with the label that its Service gives it on EKS, as an alert about it is told by that."""
+    return {**_target(ports["alertmanager"]), "labels": {"namespace": "monitoring"}}
 
 
 def _pods_job(parts: Parts) -> dict[str, Any]:

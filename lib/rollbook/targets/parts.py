@@ -23,6 +23,7 @@ from rollbook.kubernetes.proxied import ServiceProxy, service_url
 from rollbook.kubernetes.rest import ApiServer
 from rollbook.phases.exclusive import lease_name
 from rollbook.ports import Cloud, Manifest, World
+from rollbook.prometheus.alerts import ListedAlerts
 from rollbook.prometheus.metrics import PrometheusMetrics
 from rollbook.traffic.users import UserTraffic
 
@@ -57,6 +58,13 @@ def metrics_of(server: ApiServer, found: Addresses, records: Records | None) -> 
     )
 
 
+def alerts_of(server: ApiServer, found: Addresses, records: Records | None) -> ListedAlerts:
+    """Alertmanager's own list: of a cluster of somebody else, nobody of ours is told."""
+    url = service_url(found.alertmanager)
+    adapter = ServiceProxy(server) if url != found.alertmanager else None
+    return ListedAlerts(url, SystemClock(), records=records, adapter=adapter)
+
+
 def outside(
     target: str,
     overlay: str,
@@ -85,6 +93,7 @@ def outside(
         traffic=UserTraffic(records),
         images=BuiltElsewhere(),
         clock=SystemClock(),
+        alerts=alerts_of(server, found, records),
         edge=edge_of(server, found),
         preflight=lambda: preflight_of(server, service, found, metrics, rendered(cluster, service, overlay)),
         substitutions={PROMETHEUS_PLACEHOLDER: service_url(found.prometheus), **substitutions},

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from rollbook.aws.cloud import AwsCloud
 from rollbook.clock import SystemClock
+from rollbook.domain.alerting import Alerts
 from rollbook.domain.service import Service
 from rollbook.domain.target import SANDBOX
 from rollbook.evidence.answers import Records
@@ -16,10 +17,13 @@ from rollbook.images.build import OciImageBuilder
 from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.leases import KubernetesLeases
 from rollbook.kubernetes.rest import ApiServer
+from rollbook.phases.judge_template import URL_PLACEHOLDER
 from rollbook.ports import World
+from rollbook.prometheus.alerts import ListedAlerts, ReceivedAlerts
 from rollbook.prometheus.metrics import PrometheusMetrics
 from rollbook.sandbox import api
 from rollbook.sandbox.home import Cache
+from rollbook.sandbox.judging import tell_judge
 from rollbook.sandbox.progress import PlainProgress, TerminalProgress, progress_for
 from rollbook.targets.parts import PROMETHEUS_PLACEHOLDER
 from rollbook.traffic.users import UserTraffic
@@ -43,6 +47,7 @@ def bring_up(service: Service) -> None:
 def connect(service: Service, records: Records | None) -> World:
     """Its collaborators. EnvironmentFailedError when it is not up."""
     sandbox = api.load()
+    tell_judge(sandbox.home, service.namespace, service.counters)
     endpoints = sandbox.endpoints
     server = ApiServer.from_kubeconfig(sandbox.kubeconfig, None, records)
     world = around(service, sandbox, server, records)
@@ -63,11 +68,22 @@ def around(service: Service, sandbox: api.Sandbox, server: ApiServer, records: R
         traffic=UserTraffic(records),
         images=OciImageBuilder(sandbox.images, Cache.current().root / "images"),
         clock=SystemClock(),
+        alerts=_alerts(endpoints, records),
         edge=lambda: endpoints.edge_url,
         environment=sandbox.components,
-        substitutions={PROMETHEUS_PLACEHOLDER: endpoints.prometheus_url},
+        substitutions={
+            PROMETHEUS_PLACEHOLDER: endpoints.prometheus_url,
+            **({URL_PLACEHOLDER: endpoints.judge_url} if endpoints.judge_url else {}),
+        },
         disclosures=sandbox.disclosures,
     )
+
+
+def _alerts(endpoints: api.Endpoints, records: Records | None) -> Alerts:
+    """Its webhook receiver; Alertmanager's list in a sandbox that was started without one."""
+    if endpoints.alert_receiver_url:
+        return ReceivedAlerts(endpoints.alert_receiver_url, records=records)
+    return ListedAlerts(endpoints.alertmanager_url, SystemClock(), records=records)
 
 
 def take_down() -> str:
