@@ -1,4 +1,4 @@
-"""The end of a run: from its evidence to coverage, the page and the rest, and a seal over all of it.
+"""The end of a run: from its evidence to coverage, replay, the page and the rest, and a seal over all of it.
 
 The order matters: each step reads what the ones before it wrote, and the seal lists every file.
 """
@@ -49,6 +49,7 @@ def close(
     """
     # Imported here: drawing costs a second, which is not to be paid before the first cell runs.
     from rollbook.history.index_page import write_index
+    from rollbook.replay.kept import keep as keep_replay
     from rollbook.report.page import write as write_report
 
     complaints: list[str] = []
@@ -66,6 +67,7 @@ def close(
         return True
 
     attempt("the coverage could not be worked out", lambda: finish_coverage(folder, project))
+    attempt("other rules could not be replayed", lambda: keep_replay(folder), counts=False)
     if also is not None:
         attempt("the summary could not be written", lambda: complaints.append(also(folder)))
     made = attempt("the report could not be made", lambda: write_report(folder, folder.report))

@@ -26,7 +26,7 @@ SEALS = frozenset({MANIFEST, STATEMENT})
 """What a manifest does not list: itself, and the statement about it."""
 EVIDENCE = "evidence"
 DERIVED = "derived"
-_DERIVED = frozenset({"report.html", "summary.md", "junit.xml", "coverage.json"})
+_DERIVED = frozenset({"report.html", "summary.md", "junit.xml", "coverage.json", "replay.json"})
 _BLOCK = 1 << 20
 
 

@@ -6,6 +6,7 @@ metrics/<phase>/<name>.json  range queries with their answers
 objects/<phase>/<Kind>-<name>.json  Kubernetes objects as last seen
 traffic/<phase>.csv          every request of the users
 logs/<phase>/<pod>.log       last lines of the service's pods
+logs/<phase>/requests.json   log lines and exemplars of requests that failed, and of the slowest
 evidence/sha256/<ab>/<id>.json  what was asked of the world and answered, one record a call
 notebooks/<phase>.ipynb      executed notebooks, and .html beside them
 report.html

@@ -21,6 +21,7 @@ from rollbook.report.model import SCHEMA, JournalView, Outcome, TimeShare, ViewM
 from rollbook.report.panels_view import dashboards_view
 from rollbook.report.places import Places
 from rollbook.report.records_view import LogView, file_table, log_views, record_groups
+from rollbook.report.replay_view import replay_table
 from rollbook.report.texts import clean, short
 
 CANARIES_SHOWN = 16
@@ -56,7 +57,7 @@ def build(folder: RunFolder, *, base: str = "") -> ViewModel:
 def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel:
     """Work out the page; `base` is put before links to files of the bundle (empty, or ends with `/`)."""
     run, places, problems = evidence.run, Places(evidence), [*given.measured.problems, *given.problems]
-    canaries = _canaries(evidence, places, problems, given.kept)
+    canaries = _canaries(evidence, places, problems, given)
     coverage = coverage_view(given.measured.coverage, given.measured.requirements, places)
     headline = build_headline(evidence, canaries, coverage, problems)
     model = ViewModel(
@@ -102,7 +103,7 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
 
 
 def _canaries(
-    evidence: Evidence, places: Places, problems: list[str], kept: Mapping[str, Kept]
+    evidence: Evidence, places: Places, problems: list[str], given: Given
 ) -> tuple[CanaryView, ...]:
     run = evidence.run
     found = [phase for phase in run.phases if phase.is_canary and phase.outcome != "skipped"]
@@ -116,11 +117,14 @@ def _canaries(
             run.service,
             number,
             places,
-            kept.get(phase.name),
+            given.kept.get(phase.name),
         )
         for number, phase in enumerate(found[:CANARIES_SHOWN], start=1)
     )
-    return tuple(replace(view, why=why(view)) for view in views)
+    return tuple(
+        replace(view, why=why(view), replay=replay_table(given.measured.replay.get(view.name), places))
+        for view in views
+    )
 
 
 def _time_share(timing: TimingRecord) -> TimeShare | None:

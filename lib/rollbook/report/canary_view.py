@@ -107,6 +107,8 @@ class CanaryView:
     fates: FatesView | None = None
     """What users felt around each change; None when nothing changed under traffic."""
     failed_requests: FailedRequestsView | None = None
+    replay: Table | None = None
+    """What other rules would have decided; None where none was replayed."""
 
     @property
     def sent(self) -> int:

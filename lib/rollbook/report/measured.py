@@ -1,8 +1,9 @@
-"""What coverage left in a run's folder, as far as it can be read: `coverage.json`, `requirements.yaml`."""
+"""What was worked out of a run, as far as it can be read: coverage with its requirements, and replay."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rollbook.coverage import coverage_file, requirements_file
@@ -10,6 +11,8 @@ from rollbook.coverage.keeping import KEPT
 from rollbook.coverage.model import Coverage
 from rollbook.coverage.requirement import Requirements
 from rollbook.errors import BadInputError, EvidenceInvalidError
+from rollbook.report import replay_view
+from rollbook.report.replay_view import Canary
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,15 @@ class Measured:
 
     coverage: Coverage | None = None
     requirements: Requirements | None = None
+    replay: Mapping[str, Canary] = field(default_factory=dict)
+    """What other rules would have decided, by canary phase."""
     problems: tuple[str, ...] = ()
 
 
 def read(root: Path, evidence_sha256: str) -> Measured:
-    """Both files of a run's folder. `evidence_sha256` is that of the evidence as it is now."""
-    problems: list[str] = []
+    """The files of a run's folder. `evidence_sha256` is that of the evidence as it is now."""
+    replay, odd = replay_view.read(root, evidence_sha256)
+    problems: list[str] = [*odd]
     requirements = _requirements(root, problems)
     try:
         found = coverage_file.read(root)
@@ -31,11 +37,11 @@ def read(root: Path, evidence_sha256: str) -> Measured:
         problems.append(f"The coverage is not shown: {error}.")
         found = None
     if found is None:
-        return Measured(None, requirements, tuple(problems))
+        return Measured(None, requirements, replay, tuple(problems))
     coverage, digest = found
     if digest != evidence_sha256:
         problems.append("The coverage was worked out from other evidence than there is now.")
-    return Measured(_joined(coverage, requirements), requirements, tuple(problems))
+    return Measured(_joined(coverage, requirements), requirements, replay, tuple(problems))
 
 
 def _requirements(root: Path, problems: list[str]) -> Requirements | None:
