@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Finished:
     code: int
     out: str
     err: str
+    left: Mapping[str, Any] = field(default_factory=dict)
+    """The Rollout when it had ended; of the fixture `release` only."""
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -149,5 +151,11 @@ def kubectl(sandbox: Sandbox, *arguments: str) -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def release(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """One whole `rollbook run` with no other argument than where to write."""
-    return rollbook("run", "--json", "--out", str(tmp_path_factory.mktemp("reports")))
+    """One whole `rollbook run` with no other argument than where to write, and the Rollout that it left.
+
+    Other tests release more to the same sandbox later, whatever their order is.
+    """
+    done = rollbook("run", "--json", "--out", str(tmp_path_factory.mktemp("reports")))
+    if done.code != 0:
+        return done
+    return replace(done, left=kubectl(sandbox, "get", "rollout", "hello", "-n", "hello"))

@@ -190,7 +190,7 @@ def test_any_cluster_by_its_kubeconfig(
     told = YAML(typ="safe").load((PROJECT / "service.yaml").read_text())
     told["overlays"] = {"kubeconfig": str(PROJECT / "k8s/overlays/sandbox")}
     told["image"] |= {name: str(PROJECT / told["image"][name]) for name in ("context", "dockerfile")}
-    told["monitoring"] = str(PROJECT / "monitoring")
+    told |= {name: str(PROJECT / told[name]) for name in ("monitoring", "drills")}
     told["addresses"] = {
         "kubeconfig": {
             "prometheus": sandbox.endpoints.prometheus_url,

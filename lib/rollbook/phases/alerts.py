@@ -1,6 +1,6 @@
 """Alerts of a release: wait until one is received, until it is told to be over, or see that none was.
 
-    seen = wait_for_alert(ctx, "RolloutAborted", since=aborted_at, within_s=90, labels={"name": "hello"})
+    seen = wait_for_alert(ctx, "RolloutAborted", since=aborted_at, within_s=90, labels={"name": "orders"})
     over = wait_until_resolved(ctx, "RolloutAborted", since=aborted_at, within_s=240)
     gate = none_received(ctx, since=started_at)
 
