@@ -233,7 +233,8 @@ def test_the_command_line_shows_the_sandbox(sandbox: api.Sandbox) -> None:
 def test_two_homes_are_two_sandboxes(sandbox: api.Sandbox, home: SandboxHome, monitoring: Path) -> None:
     """The second has its own ports, subnet and cluster, and its end is none of the first's business.
 
-    Its components together need less than 1.3 GB. Two `up`s of it at once make one: the later waits for the earlier, and finds what that made.
+    Its components together need less than 1.3 GB. Two `up`s of it at once make one: the later waits for the
+    earlier, and finds what that made.
     """
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda _: api.up(home, monitoring=monitoring, progress=SilentProgress()), "ab"))
