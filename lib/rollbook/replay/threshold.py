@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rollbook.domain.accounting import percentile
 from rollbook.replay.course import ABORT, PAUSE, Course, Threshold
 
+KEPT_BY_S = 1.0
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -78,7 +80,9 @@ def _on_record(course: Course, rule: Threshold) -> bool:
 
 
 def _from_signals(course: Course) -> Callable[[float], Sample]:
-    def sample(at_s: float) -> Sample:
+    def sample(told_s: float) -> Sample:
+        # Kubernetes keeps times by the second: what was measured then was measured within the second after.
+        at_s = max(told_s, min(told_s + KEPT_BY_S, course.ends_s))
         rps, errors = course.signals["requests"].at(at_s), course.signals["errors"].at(at_s)
         p95 = course.signals["p95"].at(at_s) if "p95" in course.signals else None
         requests = 0.0 if rps is None else rps * course.signals["requests"].window_s
