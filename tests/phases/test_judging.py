@@ -169,6 +169,25 @@ def test_a_first_scrape_is_compared_with_all_of_the_time_since_users_came(tmp_pa
     assert "8 of 40 (20 %) canary requests failed and 0 of 160" in told.sentence
 
 
+def test_requests_from_before_a_weight_changed_say_nothing_of_the_split(tmp_path: Path) -> None:
+    """A canary that is scraped late brings requests of another weight along: they are not compared with it."""
+    seen = judging(tmp_path, Policy())
+    seen.totals.add("stable", 1000, 0)
+    seen.judge.look("")
+    seen.on.clock.sleep(10.0)
+    for _ in range(6):
+        seen.totals.add("stable", 200, 0)
+        seen.judge.look("canary", at(20, 1))
+        seen.on.clock.sleep(1.0)
+
+    seen.looks(8, 0)
+
+    looks = [one.data for one in seen.on.ctx.journal.entries() if one.kind is Kind.OBSERVATION]
+    first, last = (looks[number]["metrics"]["split"] for number in (6, -1))
+    assert ("no-data", "undecided") == (first["verdict"], last["verdict"])
+    assert 50 * 7 == last["counts"]["canary_total"]
+
+
 def test_an_abort_that_did_not_reach_the_cluster_is_tried_again(tmp_path: Path) -> None:
     """While the API server is away, the next look aborts."""
     seen = judging(tmp_path, Policy(Mode.ABORT))

@@ -107,6 +107,7 @@ class CanaryJudge:
         self._first: dict[Verdict, float] = {}
         self._weight = 0
         self._weight_since = self._began
+        self._counted_at: float | None = None
         self.aborted = False
         """Whether it has aborted the Rollout."""
 
@@ -127,12 +128,13 @@ class CanaryJudge:
         found, asked_s = self._ask(canary_hash)
         canary = found.get(CANARY)
         self._looking.looked(now, asked_s, canary.scraped_s if canary else None)
-        weight = self._weight / 100.0 if now - self._weight_since >= SETTLE_S else None
         stable = found.get(STABLE)
         if canary is None and self._weight > 0:
             # It has answered users, and nobody knows how: its first scrape is compared with all of that time.
             stable = None
-        judgement, block = self._panel.look(now - self._began, stable, canary, weight)
+        judgement, block = self._panel.look(now - self._began, stable, canary, self._weight_of_block())
+        if stable is not None:
+            self._counted_at = now
         if not canary_hash:
             return
         self._looks += 1
@@ -165,6 +167,15 @@ class CanaryJudge:
             metrics=tuple(f"{one.name}: {one.verdict.value}" for one in found.metrics),
             unjudged=self._panel.unjudged,
         )
+
+    def _weight_of_block(self) -> float | None:
+        """The weight, 0 to 1, at which all came that is new since counters were last read; None if not all did.
+
+        Scrapes that are missing make that longer ago than the last look: to before the weight changed, even.
+        """
+        begins = self._counted_at
+        settled = begins is not None and begins - self._weight_since >= SETTLE_S
+        return self._weight / 100.0 if settled else None
 
     def _ask(self, canary_hash: str) -> tuple[dict[str, Sample], float]:
         """Both sides now, and when that was by Prometheus' clock; nothing while it does not answer."""
