@@ -170,7 +170,7 @@ def test_a_first_scrape_is_compared_with_all_of_the_time_since_users_came(tmp_pa
 
 
 def test_requests_from_before_a_weight_changed_say_nothing_of_the_split(tmp_path: Path) -> None:
-    """A canary that is scraped late brings requests of another weight along: they are not compared with it."""
+    """A canary that is scraped late brings requests of another weight: they are not compared with it."""
     seen = judging(tmp_path, Policy())
     seen.totals.add("stable", 1000, 0)
     seen.judge.look("")

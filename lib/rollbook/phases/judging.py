@@ -169,7 +169,7 @@ class CanaryJudge:
         )
 
     def _weight_of_block(self) -> float | None:
-        """The weight, 0 to 1, at which all came that is new since counters were last read; None if not all did.
+        """The weight, 0 to 1, at which all came that was counted since the last reading; None if not all did.
 
         Scrapes that are missing make that longer ago than the last look: to before the weight changed, even.
         """
