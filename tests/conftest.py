@@ -1,8 +1,4 @@
-"""What every test may use: one real sandbox for the whole session, in a home of its own.
-
-`make test` runs the suite in two processes at once (pytest-xdist): all tests of that sandbox in one, in their
-order, since they share it; all others in the other, with less of the machine, by file.
-"""
+"""What every test may use: one real sandbox for the whole session, in a home of its own."""
 
 from __future__ import annotations
 
@@ -23,43 +19,17 @@ IN_THE_SANDBOX_S = 1200
 """Time for a test in the sandbox; the first one waits until it is built, too."""
 
 
-LIVE = "live"
-"""The group of all tests that look at the session's sandbox."""
-GIVES_WAY = 10
-"""Niceness of the others: what they compute must not keep a release waiting."""
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Build the sandbox before two processes wait for it, and where its progress is seen."""
-    several = getattr(session.config.option, "numprocesses", None)
-    if several and not session.config.option.collectonly and not _worker():
-        api.prepare(PlainProgress(sys.stderr))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests by what they share. Those of the sandbox get more time, unless they say how much they may
-    take, and a second try in CI: they meet real processes in real time. Each such try is told at the end."""
+    """Give tests in the sandbox more time than others, unless they say how much they may take, and in CI a
+    second try: they meet real processes in real time. Each such try is told at the end."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
-        if names & {"sandbox", "chaos_home"} or item.nodeid.startswith("tests/e2e/"):
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(IN_THE_SANDBOX_S))
-            if os.environ.get("CI"):
-                item.add_marker(pytest.mark.flaky(reruns=1))
-            item.add_marker(pytest.mark.xdist_group(LIVE))
-        else:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A process of several gives way from its first test without the sandbox."""
-    group = item.get_closest_marker("xdist_group")
-    if _worker() and group is not None and group.args != (LIVE,) and os.getpriority(os.PRIO_PROCESS, 0) == 0:
-        os.nice(GIVES_WAY)
-
-
-def _worker() -> bool:
-    return "PYTEST_XDIST_WORKER" in os.environ
+        if not names & {"sandbox", "chaos_home"} and not item.nodeid.startswith("tests/e2e/"):
+            continue
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(IN_THE_SANDBOX_S))
+        if os.environ.get("CI"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
