@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
 
+from rollbook.aws.clients import EMULATED_REGION
 from rollbook.evidence.journal import Entry, read_journal
 from rollbook.sandbox.api import Sandbox
 
@@ -36,6 +38,8 @@ class Finished:
     err: str
     left: Mapping[str, Any] = field(default_factory=dict)
     """The Rollout when it had ended; of the fixture `release` only."""
+    secret: str = field(default="", repr=False)
+    """What the service's secret was when it had ended, before a teardown took it; of the same."""
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -149,6 +153,18 @@ def kubectl(sandbox: Sandbox, *arguments: str) -> Mapping[str, Any]:
     return loaded
 
 
+def value_of_the_secret(sandbox: Sandbox) -> str:
+    """The service's secret, as the emulated Secrets Manager has it."""
+    client = boto3.client(
+        "secretsmanager",
+        endpoint_url=sandbox.endpoints.aws_endpoint_url,
+        region_name=EMULATED_REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # what every emulator takes
+    )
+    return str(client.get_secret_value(SecretId="hello/config")["SecretString"])
+
+
 @pytest.fixture(scope="session")
 def release(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One whole `rollbook run` with no other argument than where to write, and the Rollout that it left.
@@ -158,4 +174,5 @@ def release(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Finis
     done = rollbook("run", "--json", "--out", str(tmp_path_factory.mktemp("reports")))
     if done.code != 0:
         return done
-    return replace(done, left=kubectl(sandbox, "get", "rollout", "hello", "-n", "hello"))
+    left = kubectl(sandbox, "get", "rollout", "hello", "-n", "hello")
+    return replace(done, left=left, secret=value_of_the_secret(sandbox))

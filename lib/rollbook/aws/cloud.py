@@ -97,6 +97,12 @@ class AwsCloud:
             self._put_first_value(name, create())
         return found["ARN"]
 
+    def secret_version(self, name: str) -> str | None:
+        """Id of the version that has the label AWSCURRENT; None when there is none. No value is read."""
+        found = self._secret(name)
+        versions = (found.get("VersionIdsToStages") or {}) if found else {}
+        return next((version for version, labels in versions.items() if CURRENT in labels), None)
+
     def _create_secret(self, name: str, value: str) -> str:
         # It is there already when the answer to the first attempt was lost, or somebody was faster.
         there = self._secrets.exceptions.ResourceExistsException

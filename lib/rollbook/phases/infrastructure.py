@@ -25,6 +25,10 @@ ACCESS = "eks-access"
 """Overlay of the service file that says who may deploy."""
 DEPLOYERS_PLACEHOLDER = "ROLLBOOK_DEPLOYERS_GROUP"
 """Stands in that overlay for the group that the deploy role's access entry gives."""
+POLICIES = "eks-policies"
+"""Overlay of the service file that says what nobody may run."""
+REGISTRIES_PLACEHOLDER = "ROLLBOOK_REGISTRIES"
+"""Stands in that overlay for how images may begin, as a list in CEL."""
 CLUSTER = "aws_eks_cluster"
 TERRAFORM = "terraform"
 """Source of what the journal holds of Terraform's doing."""
@@ -211,17 +215,23 @@ def install_addons(ctx: PhaseContext, made: Made | None) -> tuple[AddOnRelease, 
 
 
 def grant(ctx: PhaseContext, made: Made | None) -> tuple[AppliedObject, ...]:
-    """Say in the cluster what the deploy role may do; nothing where the service file has no such overlay.
+    """Say in the cluster what the deploy role may do, and what nobody may run.
+
+    Nothing where the service file has no such overlays.
 
     An emulator has roles, but no cluster that would know them.
     """
     made_by = ctx.infrastructure
-    if made_by is None or made_by.emulated or made is None or ACCESS not in ctx.service.overlays:
+    names = [name for name in (ACCESS, POLICIES) if name in ctx.service.overlays]
+    if made_by is None or made_by.emulated or made is None or not names:
         return ()
+    registry = made.outputs.repository_url.partition("/")[0]
+    known = {
+        DEPLOYERS_PLACEHOLDER: made.outputs.deployers_group,
+        REGISTRIES_PLACEHOLDER: f"['{registry}/']",
+    }
     with ctx.journal.step("grant access to deployers") as step:
-        objects = overlay_objects(
-            ctx.service, ctx.world, ACCESS, {DEPLOYERS_PLACEHOLDER: made.outputs.deployers_group}
-        )
+        objects = [each for name in names for each in overlay_objects(ctx.service, ctx.world, name, known)]
         applied = ctx.world.cluster.apply(objects)
         step |= {"objects": [f"{one.kind}/{one.name} {one.change}" for one in applied]}
     return applied

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from rollbook.domain.release import Image
+from rollbook.domain.secret import VERSION_ANNOTATION as SECRET_ANNOTATION
 from rollbook.domain.service import Service
 from rollbook.errors import BadInputError
 from rollbook.phases.judge_template import put_judge
+from rollbook.phases.synced_secret import PLACEHOLDER, pinned_version
 from rollbook.ports import Manifest, World
 
 VERSION_ANNOTATION = "rollbook.dev/version"
@@ -36,9 +38,12 @@ def overlay_manifests(service: Service, world: World, release: Release) -> tuple
     """The overlay's objects with this release in them.
 
     Raises BadInputError when the service has no overlay for the target, or when the overlay has no such
-    Rollout or container.
+    Rollout or container; EnvironmentFailedError when it pins a secret that has no value.
     """
     rendered = overlay_objects(service, world, world.overlay, world.substitutions)
+    secret_version = pinned_version(rendered, service, world)
+    if secret_version:
+        rendered = [_substituted(one, {PLACEHOLDER: f"uuid/{secret_version}"}) for one in rendered]
     rollouts = [
         manifest
         for manifest in rendered
@@ -50,6 +55,8 @@ def overlay_manifests(service: Service, world: World, release: Release) -> tuple
             next_step="It should hold exactly one; `rollout:` in the service file names it.",
         )
     _put_release(rollouts[0], service, release)
+    if secret_version:
+        rollouts[0]["spec"]["template"]["metadata"]["annotations"][SECRET_ANNOTATION] = secret_version
     if release.held:
         for step in _canary(rollouts[0])["steps"]:
             if "pause" in step:

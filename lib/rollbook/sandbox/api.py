@@ -125,6 +125,8 @@ class Sandbox:
     versions: Mapping[str, str]
     disclosures: tuple[str, ...]
     """What is emulated, patched, or different from EKS, one sentence each."""
+    extras: tuple[str, ...] = ()
+    """What it has beside its own parts: `secrets`."""
 
     def components(self) -> tuple[Component, ...]:
         """Every component as it is now. EnvironmentFailedError when the sandbox is gone."""
@@ -155,17 +157,22 @@ def prepare(progress: Progress | None = None) -> None:
 
 
 def up(
-    home: SandboxHome | None = None, *, monitoring: Path | None, progress: Progress | None = None
+    home: SandboxHome | None = None,
+    *,
+    monitoring: Path | None,
+    progress: Progress | None = None,
+    extras: tuple[str, ...] = (),
 ) -> Sandbox:
     """Bring the sandbox up and return when every component is ready; what is missing is built or installed.
 
     A sandbox that is up stays as it is, one that is half up is mended. `monitoring` holds `rules/*.yaml` and,
     optionally, `alertmanager/alertmanager.yaml`; both are loaded anew at each call, and the rules of other
-    folders stay. None adds nothing. Raises BuildFailedError,
-    BadInputError and EnvironmentFailedError; then, and on Ctrl-C, nothing that this call started is left.
+    folders stay. None adds nothing. `extras` are what it has beside its own parts;
+    to have another one it has to be taken down first. Raises BuildFailedError, BadInputError and
+    EnvironmentFailedError; then, and on Ctrl-C, nothing that this call started is left.
     """
     where = home or SandboxHome.current()
-    lifecycle.start(where, Cache.current(), monitoring, progress or SilentProgress())
+    lifecycle.start(where, Cache.current(), monitoring, progress or SilentProgress(), extras)
     return load(where)
 
 
@@ -209,6 +216,7 @@ def load(home: SandboxHome | None = None) -> Sandbox:
         ),
         versions=dict(state["versions"]),
         disclosures=(*(str(patch) for patch in state["patches"]), *OWN_DISCLOSURES),
+        extras=tuple(state.get("extras", ())),
     )
 
 

@@ -88,9 +88,9 @@ def check_resources(
         )
 
 
-def expected_seconds() -> float:
+def expected_seconds(cpu_seconds: float = CPU_SECONDS) -> float:
     """How long a build from nothing takes on this machine, roughly; downloads not counted."""
-    return CPU_SECONDS / max(1, len(os.sched_getaffinity(0)))
+    return cpu_seconds / max(1, len(os.sched_getaffinity(0)))
 
 
 def _build(what: Recipe, cache: Cache, progress: Progress) -> Binaries:
@@ -108,8 +108,7 @@ def _build(what: Recipe, cache: Cache, progress: Progress) -> Binaries:
         sources = patched_module(what, go, work)
         manifests = vendor_manifests(sources["github.com/argoproj/argo-rollouts"], _traefik(go, work))
         (finished / "manifests.json").write_text(json.dumps(manifests))
-        display = _BuildDisplay(progress, start)
-        _compile(what, go, work, finished / "bin", display)
+        compile_groups(what, go, work, finished / "bin", BuildDisplay(progress, start, expected_seconds()))
         (finished / "build.json").write_text(
             json.dumps(
                 {"key": what.key, "versions": dict(what.versions()), "seconds": time.monotonic() - start}
@@ -117,16 +116,17 @@ def _build(what: Recipe, cache: Cache, progress: Progress) -> Binaries:
         )
         target = cache.binaries / what.key
         finished.rename(target)
-    if not os.environ.get(KEEP_GO_CACHE):
-        _discard(cache, ("mod", "build", "home"))
+    discard_go_cache(cache)
     progress.say(f"built in {time.monotonic() - start:.0f} s")
     return Binaries(target, what.key, what.versions())
 
 
-def _discard(cache: Cache, names: tuple[str, ...]) -> None:
-    """Remove folders of the Go cache while the caller goes on; the next build removes what is left."""
+def discard_go_cache(cache: Cache) -> None:
+    """Remove what Go has cached while the caller goes on; the next build removes what is left."""
+    if os.environ.get(KEEP_GO_CACHE):
+        return
     trash = Path(tempfile.mkdtemp(dir=cache.go, prefix="trash-"))
-    for name in names:
+    for name in ("mod", "build", "home"):
         if (cache.go / name).exists():
             (cache.go / name).rename(trash / name)
     threading.Thread(target=shutil.rmtree, args=(trash,), kwargs={"ignore_errors": True}).start()
@@ -140,16 +140,17 @@ def patched_module(what: Recipe, go: GoTool, work: Path) -> Mapping[str, Path]:
     (work / "go.mod").write_text(what.go_mod)
     (work / "go.sum").write_text(what.go_sum)
     copies: dict[str, Path] = {}
-    for patch in what.patches:
-        original, _sum = go.download(patch.module, cwd=work)
-        copy = work / "patched" / patch.module
+    for module in dict.fromkeys(patch.module for patch in what.patches):
+        original, _sum = go.download(module, cwd=work)
+        copy = work / "patched" / module
         shutil.copytree(original, copy)
         for folder, _folders, files in os.walk(copy):
             Path(folder).chmod(0o755)
             for name in files:
                 (Path(folder) / name).chmod(0o644)
-        apply_patch(patch, copy)
-        copies[patch.module] = copy
+        copies[module] = copy
+    for patch in what.patches:
+        apply_patch(patch, copies[patch.module])
     replaces = "".join(f"\nreplace {module} => {copy}\n" for module, copy in copies.items())
     (work / "go.mod").write_text(what.go_mod + replaces)
     return copies
@@ -184,7 +185,11 @@ def _traefik(go: GoTool, work: Path) -> Path:
     return folder
 
 
-def _compile(what: Recipe, go: GoTool, work: Path, target: Path, display: _BuildDisplay) -> None:
+def compile_groups(what: Recipe, go: GoTool, work: Path, target: Path, display: BuildDisplay) -> None:
+    """Compile every group of a recipe, whose go.mod is in `work`, into `target`.
+
+    Raises BuildFailedError that names the group and the package.
+    """
     flags = ["-tags", TAGS]
     packages = [package for group in what.groups for package in group.packages]
     with display.ticking("downloading the sources"):
@@ -215,12 +220,13 @@ def _compile(what: Recipe, go: GoTool, work: Path, target: Path, display: _Build
         display.finished(group.title, time.monotonic() - began)
 
 
-class _BuildDisplay:
+class BuildDisplay:
     """What is being built, how far, how long, how much longer."""
 
-    def __init__(self, progress: Progress, start: float) -> None:
+    def __init__(self, progress: Progress, start: float, expected_s: float) -> None:
         self._progress = progress
         self._start = start
+        self._expected_s = expected_s
         self._activity = ""
         self._last = ""
         self._done: set[str] = set()
@@ -229,30 +235,35 @@ class _BuildDisplay:
         self.total = 0
 
     def ticking(self, activity: str) -> _Ticker:
+        """Show this activity as long as the context lasts."""
         self._activity = activity
         return _Ticker(self)
 
     def downloaded(self, line: str) -> None:
+        """Hear a line of Go's while it downloads."""
         if line.startswith("go: downloading "):
             self._modules += 1
             self._last = " ".join(line.split()[2:4])
 
     def compiled(self, line: str) -> None:
+        """Hear a line of Go's while it compiles."""
         if line and not line.startswith(("#", "go: ")) and " " not in line:
             self._done.add(line)
             self._last = line
 
     def finished(self, title: str, seconds: float) -> None:
+        """Say that a group is built."""
         self._progress.say(f"{title} built in {seconds:.0f} s")
 
     def show(self) -> None:
+        """Show how far it is."""
         elapsed = time.monotonic() - self._start
         text = f"{self._activity}: {elapsed:.0f} s"
         if self.total:
             share = len(self._done) / self.total
             text += f", {len(self._done)} of {self.total} packages"
             if share > 0.02:
-                text += f", about {max(0.0, expected_seconds() * (1 - share)):.0f} s to go"
+                text += f", about {max(0.0, self._expected_s * (1 - share)):.0f} s to go"
         elif self._modules:
             text += f", {self._modules} modules"
         self._progress.now(f"{text}  {self._last}")
@@ -261,7 +272,7 @@ class _BuildDisplay:
 class _Ticker:
     """Shows the display four times a second while work goes on."""
 
-    def __init__(self, display: _BuildDisplay) -> None:
+    def __init__(self, display: BuildDisplay) -> None:
         self._display = display
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)

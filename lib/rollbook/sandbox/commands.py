@@ -59,13 +59,21 @@ def up(
         Path | None,
         typer.Option(help="Folder with rules/ and alertmanager/ to load; monitoring/ if there."),
     ] = None,
+    extras: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="EXTRA",
+            help="What it has beside its own parts: secrets (external-secrets; built when first asked for).",
+        ),
+    ] = None,
 ) -> None:
     """Bring the sandbox up and wait until everything is ready; the first time, build it."""
     began = time.monotonic()
     with _shown() as progress:
         own = Path("monitoring").absolute()
         chosen = monitoring.absolute() if monitoring else (own if own.is_dir() else None)
-        sandbox = api.up(monitoring=chosen, progress=progress)
+        sandbox = api.up(monitoring=chosen, progress=progress, extras=tuple(extras or ()))
     typer.echo(f"The sandbox is up ({time.monotonic() - began:.1f} s).")
     typer.echo(f"  users       {sandbox.endpoints.edge_url}")
     typer.echo(f"  Prometheus  {sandbox.endpoints.prometheus_url}")

@@ -17,11 +17,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rollbook.errors import EnvironmentFailedError
-from rollbook.sandbox import network, processes
+from rollbook.sandbox import external_secrets, network, processes
 from rollbook.sandbox.binaries import Binaries
 from rollbook.sandbox.builder import ensure_binaries
 from rollbook.sandbox.components import all_units
 from rollbook.sandbox.control_plane import SERVICE_IP, admin_probe
+from rollbook.sandbox.extras import BuiltExtra, ensure_extra, known
 from rollbook.sandbox.files import remove_tree, write_private
 from rollbook.sandbox.home import Cache, SandboxHome
 from rollbook.sandbox.manifests import custom_resource_paths
@@ -40,24 +41,38 @@ from rollbook.sandbox.units import MARKER, Plan, read_plan
 SUPERVISOR_STOP_S = 6.0
 
 
-def start(home: SandboxHome, cache: Cache, monitoring: Path | None, progress: Progress) -> None:
+def start(
+    home: SandboxHome,
+    cache: Cache,
+    monitoring: Path | None,
+    progress: Progress,
+    extras: tuple[str, ...] = (),
+) -> None:
     """Bring the sandbox up, mend it, or find it up; return when every component is ready.
 
+    A sandbox that is up has the `extras` that it was started with; another one cannot be added to it.
+
     Interrupted or failed, a sandbox that was started by this call is gone again. Raises BuildFailedError,
-    BadInputError (no monitoring folder) and EnvironmentFailedError.
+    BadInputError (no monitoring folder, no such extra) and EnvironmentFailedError.
     """
+    asked = known(extras)
     home.create()
     binaries = ensure_binaries(cache, progress)
+    built = tuple(ensure_extra(name, cache, progress) for name in asked)
     tools = (traefik_binary(cache, progress), ministack_folder(cache, progress))
     with _locked(home, progress):
         state = read_state(home)
+        lacking = tuple(name for name in asked if state is None or name not in state.get("extras", ()))
         if state is not None and supervisor_runs(state):
+            _refuse(lacking)
             _refresh(home, state, binaries, tools, monitoring, progress)
             return
         leftovers = processes.marked(home.tag)
         try:
-            if state is None or not _mend(home, state, binaries, tools, monitoring, progress):
-                _start_new(home, cache, binaries, tools, monitoring, progress, leftovers=len(leftovers))
+            known_before = state if not lacking else None
+            if known_before is None or not _mend(home, known_before, binaries, tools, monitoring, progress):
+                count = len(leftovers)
+                _start_new(home, cache, binaries, tools, monitoring, progress, built, leftovers=count)
             wait_ready(home, progress)
         except BaseException:
             # Ctrl-C included: nothing is left running.
@@ -74,6 +89,15 @@ def stop(home: SandboxHome, progress: Progress) -> int:
         return 0
     with _locked(home, progress):
         return _end(home)
+
+
+def _refuse(lacking: tuple[str, ...]) -> None:
+    """Refuse to add extras to a sandbox that is up: its store was prepared without their definitions."""
+    if lacking:
+        raise EnvironmentFailedError(
+            f"the sandbox that is up was started without {', '.join(lacking)}",
+            next_step="Run `rollbook sandbox down` first; what is in it is lost.",
+        )
 
 
 def _refresh(
@@ -116,7 +140,8 @@ def _mend(
     processes.end_marked(home.tag, pods=False)
     addresses = _addresses(state)
     processes.wait_released(frozenset(addresses.ports.values()))
-    if network.free_ports(network.PORTS, addresses.ports) != dict(addresses.ports):
+    names = tuple(dict.fromkeys((*network.PORTS, *addresses.ports)))
+    if network.free_ports(names, addresses.ports) != dict(addresses.ports):
         progress.say("one of its ports was taken meanwhile: starting a new one")
         return False
     home.state.unlink(missing_ok=True)
@@ -132,6 +157,7 @@ def _start_new(
     tools: tuple[Path, Path],
     monitoring: Path | None,
     progress: Progress,
+    built: tuple[BuiltExtra, ...],
     *,
     leftovers: int,
 ) -> None:
@@ -139,7 +165,8 @@ def _start_new(
         progress.say(f"ending {leftovers} processes that an earlier sandbox left behind")
     _end(home)
     home.create()
-    addresses = network.choose(home.tag, home.ports)
+    added = external_secrets.added(built)
+    addresses = network.choose(home.tag, home.ports, added.ports)
     network.remember(addresses, home.ports)
     sandbox = f"{home.tag}-{secrets.token_hex(4)}"
     parts = _parts(home, sandbox, addresses, binaries, tools)
@@ -148,17 +175,18 @@ def _start_new(
         node_ip=addresses.node_ip,
         apiserver_url=addresses.url("kube-apiserver", scheme="https"),
         service_ip=SERVICE_IP,
+        more=added.users,
     )
     render_all(parts, monitoring)
-    plant(ensure_seed(cache, binaries, sandbox, progress), home.data / "etcd")
-    units = all_units(parts)
+    units = (*all_units(parts), *external_secrets.prepared(parts, built))
+    plant(ensure_seed(cache, binaries, sandbox, progress, added.objects), home.data / "etcd")
     plan = Plan(
         sandbox=sandbox,
         boot_id=processes.boot_id(),
         state=str(home.state),
         units=units,
         apiserver=admin_probe(parts),
-        served=custom_resource_paths(json.loads(binaries.manifests.read_text())),
+        served=custom_resource_paths([*json.loads(binaries.manifests.read_text()), *added.objects]),
         facts={
             "home": str(home.root),
             "subnet": addresses.subnet,
@@ -166,7 +194,8 @@ def _start_new(
             "binaries": str(binaries.folder),
             "binaries_key": binaries.key,
             "versions": {unit.name: unit.version for unit in units},
-            "patches": [patch.disclosure for patch in PATCHES],
+            "patches": [*(patch.disclosure for patch in PATCHES), *added.disclosures],
+            "extras": [extra.name for extra in built],
         },
     )
     write_private(home.plan, plan.to_json())

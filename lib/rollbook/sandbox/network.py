@@ -60,10 +60,13 @@ class Addresses:
         return f"{scheme}://127.0.0.1:{self.ports[port]}"
 
 
-def choose(tag: str, remembered: Path) -> Addresses:
-    """Addresses for the home with that tag: the remembered ones that are free, new ones for the others."""
+def choose(tag: str, remembered: Path, more: Sequence[str] = ()) -> Addresses:
+    """Addresses for the home with that tag: the remembered ones that are free, new ones for the others.
+
+    `more` names ports beside those that every sandbox has.
+    """
     subnet, ports = _remembered(remembered)
-    return Addresses(free_subnet(tag, subnet), free_ports(PORTS, ports, tag=tag))
+    return Addresses(free_subnet(tag, subnet), free_ports((*PORTS, *more), ports, tag=tag))
 
 
 def remember(addresses: Addresses, file: Path) -> None:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from rollbook.sandbox.binaries import Binaries
 from rollbook.sandbox.control_plane import SERVICE_IP, SERVICE_RANGE, admin_probe, apiserver, etcd
 from rollbook.sandbox.files import remove_tree
 from rollbook.sandbox.home import Cache, SandboxHome
-from rollbook.sandbox.manifests import own_manifests
+from rollbook.sandbox.manifests import Manifest, least, own_manifests
 from rollbook.sandbox.network import PORTS, Addresses, free_ports
 from rollbook.sandbox.parts import Parts
 from rollbook.sandbox.pki import create_pki
@@ -38,20 +38,27 @@ LAYOUT = "1"
 """Changes when a seed is made in another way, so that old ones are not used."""
 
 
-def seed_key(manifests: str) -> str:
+def seed_key(manifests: str, more: Sequence[Manifest] = ()) -> str:
     """Twelve hex digits over what is put into the store."""
-    own = json.dumps(own_manifests(), sort_keys=True)
-    return hashlib.sha256("\0".join((LAYOUT, SERVICE_RANGE, manifests, own)).encode()).hexdigest()[:12]
+    objects = json.dumps([*_objects(manifests), *more], sort_keys=True)
+    return hashlib.sha256("\0".join((LAYOUT, SERVICE_RANGE, objects)).encode()).hexdigest()[:12]
 
 
-def ensure_seed(cache: Cache, binaries: Binaries, sandbox: str, progress: Progress) -> Path:
-    """Folder with etcd's data of a prepared cluster, made now when there is none.
+def _objects(manifests: str) -> list[Manifest]:
+    """What is put into the store: of vendors, as little as they need, and the sandbox's own."""
+    return [*least(json.loads(manifests)), *own_manifests()]
+
+
+def ensure_seed(
+    cache: Cache, binaries: Binaries, sandbox: str, progress: Progress, more: Sequence[Manifest] = ()
+) -> Path:
+    """Folder with etcd's data of a prepared cluster, made now when there is none; `more` is put in as well.
 
     Its processes carry the id `sandbox`, so that what an interruption leaves is found like all else.
 
     Raises BuildFailedError when the API server does not come up or refuses an object.
     """
-    target = binaries.folder / f"seed-{seed_key(binaries.manifests.read_text())}"
+    target = binaries.folder / f"seed-{seed_key(binaries.manifests.read_text(), more)}"
     if target.is_dir():
         return target
     with FileLock(cache.lock("seed")):
@@ -61,7 +68,7 @@ def ensure_seed(cache: Cache, binaries: Binaries, sandbox: str, progress: Progre
             remove_tree(interrupted)
         progress.say("preparing a cluster, once for this build")
         with tempfile.TemporaryDirectory(dir=binaries.folder, prefix=".seed-") as scratch:
-            made = _make(binaries, SandboxHome(Path(scratch) / "home"), sandbox)
+            made = _make(binaries, SandboxHome(Path(scratch) / "home"), sandbox, more)
             made.rename(target)
     return target
 
@@ -71,7 +78,7 @@ def plant(seed: Path, data: Path) -> None:
     shutil.copytree(seed, data)
 
 
-def _make(binaries: Binaries, home: SandboxHome, sandbox: str) -> Path:
+def _make(binaries: Binaries, home: SandboxHome, sandbox: str, more: Sequence[Manifest]) -> Path:
     home.create()
     (home.data / "tmp").mkdir()
     addresses = Addresses("127.0", free_ports(PORTS))
@@ -83,7 +90,7 @@ def _make(binaries: Binaries, home: SandboxHome, sandbox: str) -> Path:
     )
     nothing = Path()
     parts = Parts(home, sandbox, addresses, pki, binaries, nothing, nothing)
-    objects = [*json.loads(binaries.manifests.read_text()), *own_manifests()]
+    objects = [*_objects(binaries.manifests.read_text()), *more]
     # Left in reverse order: the API server is stopped before its store.
     with _running(etcd(parts)), _running(apiserver(parts)):
         apply_all(admin_probe(parts), objects)
