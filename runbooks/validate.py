@@ -23,7 +23,7 @@
 # **What it changes:** nothing.
 #
 # **What it proves:** the running image is the released one; all traffic is on stable; the traffic split that
-# users saw was the one that Argo had set; rules and alerts are loaded and evaluated.
+# users saw was the one that Argo had set; what must not run is refused; rules and alerts are loaded and evaluated.
 
 # %% tags=["parameters"]
 target = "sandbox"  # where to release: sandbox, aws or kubeconfig
@@ -85,6 +85,18 @@ splits = split.gates(session.ctx)
 gate_table(splits)
 
 # %% [markdown]
+# ## Try what must be refused
+#
+# The released pod with one thing changed: an image by tag, a container without limits, a privileged one and so on,
+# each as a dry run. And Secrets, asked for in the names of the service and of Argo Rollouts. What is not refused fails.
+
+# %%
+from rollbook.phases import refusals
+
+refused = refusals.refused(session.ctx)
+gate_table(refused)
+
+# %% [markdown]
 # ## Check the monitoring
 
 # %%
@@ -111,5 +123,5 @@ panels.archive_run(session.ctx)
 # Red here names each gate that refused, with what was expected and what was found.
 
 # %%
-passed = validate.require((*running, *splits, *monitoring))
+passed = validate.require((*running, *splits, *refused, *monitoring))
 session.finish(validate.sentence(passed))

@@ -108,13 +108,15 @@ class RowRecord(_Part):
 
 
 class AlertRecord(_Part):
-    """An alert that a drill waited for; seconds after the abort."""
+    """An alert that a drill waited for; seconds after the abort, below 0 before it."""
 
     name: str = ""
     received_after_s: float | None = None
     resolved_after_s: float | None = None
     runbook_url: str = ""
     receiver: str = ""
+    held_back_after_s: float | None = None
+    held_back_by: tuple[str, ...] = ()
 
 
 class MeasuredRecord(_Part):
@@ -130,8 +132,15 @@ class MeasuredRecord(_Part):
     time_to_roll_back_s: float | None = None
     longest_in_flight_s: float | None = None
     judged: tuple[str, ...] = ()
+    alerts: tuple[AlertRecord, ...] = ()
     alert: AlertRecord | None = None
+    """The first of them; all that older records have."""
     others: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[AlertRecord, ...]:
+        """The alerts that were asked for and seen, in records of any age."""
+        return self.alerts or ((self.alert,) if self.alert else ())
 
 
 class DrillRecord(_Part):

@@ -1,5 +1,6 @@
 """Verifies a run's folder: every file against the manifest, the manifest against the statement, the
-statement against the evidence and its signatures, each record against its name, and the journal's seal."""
+statement against the evidence and its signatures, each record against its name, each image's inventory
+against the provenance of its build, and the journal's seal."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from rollbook.bundle.answers import read_answers
 from rollbook.bundle.envelope import read_envelope
+from rollbook.bundle.images import image_problems
 from rollbook.bundle.manifest import (
     DERIVED,
     MANIFEST,
@@ -77,6 +79,7 @@ def verify(root: Path, key: str = "") -> Verification:
     if manifest is not None:
         problems += _files(root, manifest)
     problems += _records(root)
+    problems += (Problem(path, DAMAGED, sentence) for path, sentence in image_problems(root))
     problems += _journal(root)
     return Verification(
         run=manifest.run if manifest else root.name,

@@ -13,6 +13,7 @@ from rollbook.domain.release import Image
 from rollbook.errors import BadInputError
 from rollbook.images import dockerfile as syntax
 from rollbook.images import layout as oci
+from rollbook.images.origin import Sources, describe
 from rollbook.images.stages import Built, Stages
 from rollbook.images.tree import read_context, write_layer
 
@@ -62,7 +63,8 @@ class OciImageBuilder:
             )
         arguments = {VERSION_ARGUMENT: version}
         parsed = syntax.read(dockerfile, arguments)
-        built = Stages(parsed, read_context(context), arguments, self._cache, progress).last()
+        files = read_context(context)
+        built = Stages(parsed, files, arguments, self._cache, progress).last()
         if not built.settings.entrypoint and not built.settings.cmd:
             raise BadInputError(
                 f"{parsed.name} says neither ENTRYPOINT nor CMD",
@@ -70,6 +72,7 @@ class OciImageBuilder:
                 next_step='Add one, such as ENTRYPOINT ["python", "-m", "service"].',
             )
         image = self._write(built, repository, version)
+        describe(self._layout, image, Sources(context, files, dockerfile, arguments, _base(built)))
         progress(f"built {image.tag} ({(image.size_bytes or 0) / 1e6:.1f} MB)")
         return image, self._layout
 

@@ -69,6 +69,10 @@ class KeptElsewhere:
         """Empty: the cluster's own people give the service its secret."""
         return ""
 
+    def secret_version(self, name: str) -> str | None:
+        """None: there is no Secrets Manager that could be asked."""
+        return None
+
     def push(self, layout: Path, image: Image) -> NoReturn:
         """BadInputError: rollbook has no login to that registry."""
         raise BadInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -24,13 +25,13 @@ DEFAULT_TARGET = "/usr/local/lib/site-packages"
 """Where packages go when the command names no --target; the image's PYTHONPATH then leads there."""
 
 _TIMEOUT_S = 600.0
-_FORMAT = "1"
+_FORMAT = "2"
 """Part of the cache's key: raise it when `_tidy` changes."""
 _INSTALLERS = (("pip",), ("pip3",), ("python", "-m", "pip"), ("python3", "-m", "pip"))
 _SILENT = {"--no-cache-dir", "--no-compile", "--disable-pip-version-check", "--no-input", "-q", "--quiet",
            "--require-hashes", "--root-user-action=ignore"}  # fmt: skip
 _PASSED_ON = {"--no-deps", "--only-binary=:all:", "--prefer-binary"}
-_NOISE = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+_NOISE = {"INSTALLER", "REQUESTED", "direct_url.json"}
 _SHELL = re.compile(r"&&|\|\||[;|<>`]|\$\(")
 
 
@@ -157,3 +158,14 @@ def _tidy(site: Path) -> None:
             shutil.rmtree(path)
         elif path.suffix == ".pyc" or (path.name in _NOISE and path.parent.suffix == ".dist-info"):
             path.unlink()
+    for record in site.glob("*.dist-info/RECORD"):
+        _without_what_is_gone(record, site)
+
+
+def _without_what_is_gone(record: Path, site: Path) -> None:
+    """Leave only those rows of a RECORD whose files are there: it says which files are of the package."""
+    rows = csv.reader(record.read_text(encoding="utf-8").splitlines())
+    with record.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            sorted(row for row in rows if (site / row[0]).is_file())
+        )

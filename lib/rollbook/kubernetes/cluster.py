@@ -184,12 +184,15 @@ class KubernetesCluster:
         pods = (objects.pod_status(pod, container=self._container) for pod in found)
         return tuple(sorted(pods, key=lambda pod: pod.name))
 
-    def pod_log(self, namespace: str, pod: str, *, tail: int = 200) -> str:
-        """Last `tail` lines of the service's container; empty when pod or log is not there (any more)."""
+    def pod_log(self, namespace: str, pod: str, *, tail: int = 200, previous: bool = False) -> str:
+        """Last `tail` lines of the service's container, or of the one before it; empty when pod or log is not
+        there (any more)."""
         found = self.get("Pod", namespace, pod)
         if found is None:
             return ""
         query = {"tailLines": str(tail), "container": objects.log_container(found, self._container)}
+        if previous:
+            query["previous"] = "true"
         try:
             text = self._api.request_bytes("GET", self._path("Pod", namespace, pod, "log"), query=query)
         except ServerRefusedError as error:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rollbook.bundle.images import PROVENANCE, ROOM, SBOM
 from rollbook.domain.release import Image
 from rollbook.errors import BadInputError
+from rollbook.evidence.folder import write_atomically
+from rollbook.images.origin import attestations
 from rollbook.phases.context import PhaseContext
 
 
@@ -25,11 +30,24 @@ def build_and_push(ctx: PhaseContext, version: str) -> Image:
             progress=ctx.say,
         )
         step |= {"digest": image.digest, "tag": image.tag, "bytes": image.size_bytes}
+        step["described_by"] = _keep_origin(ctx, attestations(layout, image.digest), image)
     with ctx.journal.step("push image", tag=image.tag) as step:
         pushed = world.cloud.push(layout, image)
         step |= {"digest": pushed.digest, "repository": pushed.repository}
     ctx.say(f"image {pushed.tag} is in the registry, {pushed.digest[:19]}")
     return pushed
+
+
+def _keep_origin(ctx: PhaseContext, made: Path, image: Image) -> list[str]:
+    """Copy inventory and provenance of an image into the run's folder; the files, none if none were made."""
+    room = Path(ROOM) / image.digest.removeprefix("sha256:")
+    kept = []
+    for name in (SBOM, PROVENANCE):
+        if (made / name).is_file():
+            # Byte for byte: each is named by its digest, and nothing secret goes into either.
+            write_atomically(ctx.folder.path / room / name, (made / name).read_bytes())
+            kept.append((room / name).as_posix())
+    return kept
 
 
 def release_image(ctx: PhaseContext, version: str, digest: str) -> Image:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,8 +151,15 @@ class Pki:
         return KeyPair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
 
 
-def create_pki(home: SandboxHome, *, node_ip: str, apiserver_url: str, service_ip: str) -> Pki:
-    """Make all keys, certificates and kubeconfigs of a new sandbox."""
+def create_pki(
+    home: SandboxHome,
+    *,
+    node_ip: str,
+    apiserver_url: str,
+    service_ip: str,
+    more: Mapping[str, tuple[str, str]] | None = None,
+) -> Pki:
+    """Make all keys, certificates and kubeconfigs of a new sandbox; `more` are users beside `USERS`."""
     pki = Pki(home.pki)
     cluster, etcd, node_client = (
         Authority(f"rollbook {name}") for name in ("cluster", "etcd", "node client")
@@ -177,7 +184,7 @@ def create_pki(home: SandboxHome, *, node_ip: str, apiserver_url: str, service_i
     _write(pki, "etcd", etcd.issue("etcd", addresses=loopback, server=True, client=True))
     _write(pki, "etcd-client", etcd.issue("kube-apiserver", client=True))
     _write(pki, "node-client", node_client.issue("kube-apiserver", client=True))
-    for name, (user, group) in USERS.items():
+    for name, (user, group) in {**USERS, **(more or {})}.items():
         pair = cluster.issue(user, organization=group, client=True)
         _write(pki, name, pair)
         kubeconfig = kubeconfig_json(apiserver_url, ca=cluster.pem, cert=pair[0], key=pair[1], user=user)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from rollbook.bundle.images import PROVENANCE, ROOM, SBOM, described
 from rollbook.bundle.run_record import PhaseRecord
 from rollbook.coverage.checks.canaries import container_images, image_digest
-from rollbook.coverage.lookup import Bundle, NoDataError, NotExercisedError, Refs, failed, few, proved
+from rollbook.coverage.lookup import (
+    Bundle,
+    NoDataError,
+    NotExercisedError,
+    Refs,
+    content,
+    failed,
+    few,
+    paths,
+    proved,
+)
 from rollbook.coverage.model import EvidenceRef, Finding
 from rollbook.coverage.registry import Need, check
 from rollbook.coverage.world import CLUSTER, answers, is_emulated, manifests_in, objects
@@ -131,3 +142,29 @@ def _tagged(answer: Answer) -> Iterator[tuple[str, str]]:
     for image in answer.answer.get("images") or [answer.answer.get("image")]:
         if image:
             yield str(image["imageId"]["imageDigest"]), str(image["imageId"].get("imageTag") or "")
+
+
+@check("image.described", needs=RELEASE)
+def is_described(bundle: Bundle) -> Finding:
+    """Each image that was released has an inventory of what is in it, and the provenance of its build."""
+    told = []
+    evidence: list[EvidenceRef] = []
+    released = {one.release.digest: one.name for one in _releases(bundle, "")}
+    if not paths(bundle, f"{ROOM}/*/{PROVENANCE}"):
+        raise NotExercisedError("No image was built in this run.")
+    for digest, name in released.items():
+        room = f"{ROOM}/{digest.removeprefix('sha256:')}"
+        inventory, of_inventory = content(bundle, f"{room}/{SBOM}", f"what is in the image of {name}")
+        provenance, of_build = content(bundle, f"{room}/{PROVENANCE}", f"how the image of {name} was built")
+        evidence += [of_inventory, of_build]
+        found = described(digest.removeprefix("sha256:"), inventory, provenance)
+        problems = [f"{file}: {sentence}" for file, sentence in found.problems()]
+        if problems:
+            return failed(f"{name}: {'; '.join(problems)}.", *evidence)
+        if not found.components:
+            return failed(f"{name}: the inventory is empty.", *evidence)
+        commit = bundle.evidence.run.commit.sha
+        if found.commit != commit:
+            return failed(f"{name} was built from {found.commit or 'no commit'}, not {commit}.", *evidence)
+        told.append(f"{name}: {found.components} components, of which {found.packages} packages")
+    return proved(f"{'; '.join(told)}; all built from commit {commit[:12]}.", *few(evidence))
