@@ -38,6 +38,11 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
+        self._conversions = Counter(
+            "hello_conversions",
+            "Visits of users who converted.",
+            registry=self._registry,
+        )
         info = Gauge("hello_build_info", "Always 1; the label tells the version.", ["version"],
                      registry=self._registry)  # fmt: skip
         info.labels(version).set(1)
@@ -51,6 +56,10 @@ class Metrics:
         exemplar = {"request_id": request_id}
         self._child(code, method, path).inc(1, exemplar if code >= 500 else None)
         self._duration.observe(seconds, exemplar)
+
+    def converted(self) -> None:
+        """Count one visit of a user who converted."""
+        self._conversions.inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics, and the content type, as `accept` asks: OpenMetrics alone carries exemplars."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import time
@@ -25,6 +26,8 @@ INTERNAL = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by the cluster and not by users: these are not counted."""
 SLOW_S = 0.3
 """An answer that took longer is logged like a failed one; with `ACCESS_LOG` every request is."""
+USER_HEADER, OUTCOME_HEADER = "X-User-Id", "X-App-Converted"
+"""Who asks, where users have names, and whether that user did what the page is there for."""
 _ID_HEADER = b"x-request-id"
 _SOUND_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 """What a log line, a header and an exemplar can hold; any other id is replaced."""
@@ -78,7 +81,16 @@ class _Routes:
             await asyncio.sleep(self._faults.latency_s)
         if self._fails.pick():
             return _failed(request, "fault injected", 500)
-        return JSONResponse(self._answer)
+        user = request.headers.get(USER_HEADER, "")
+        return JSONResponse(self._answer, headers=self._outcome(user) if user else None)
+
+    def _outcome(self, user: str) -> dict[str, str]:
+        """Whether a user converts, drawn by a hash of the id: the same at each visit and in each pod."""
+        drawn = int.from_bytes(hashlib.sha256(f"conversion:{user}".encode()).digest()[:8], "big") / 2**64
+        converts = drawn < self._settings.conversion_rate
+        if converts:
+            self._metrics.converted()
+        return {OUTCOME_HEADER: "1" if converts else "0"}
 
     async def healthz(self, _request: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -51,6 +51,8 @@ class Settings:
     shutdown_s: int = 20
     """Seconds that requests in flight have to finish after SIGTERM."""
     faults: Faults = field(default_factory=Faults)
+    conversion_rate: float = 0.0
+    """Share (0..1) of the users with an id who convert: it stands in for what a version does to people."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -64,6 +66,7 @@ class Settings:
             greeting=reader.get("GREETING", cls.greeting, _text),
             has_token=bool(environment.get("HELLO_TOKEN")),
             access_log=reader.get("ACCESS_LOG", cls.access_log, _switch),
+            conversion_rate=reader.get("CONVERSION_RATE", cls.conversion_rate, _share),
             shutdown_s=reader.get("SHUTDOWN_SECONDS", cls.shutdown_s, _seconds),
             faults=Faults(
                 error_share=reader.get("FAULT_ERROR_SHARE", Faults.error_share, _share),

@@ -264,3 +264,22 @@ def _logged(service) -> list[dict[str, object]]:
     service.process.send_signal(signal.SIGTERM)
     output, _ = service.process.communicate(timeout=90)
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def test_a_user_converts_at_the_rate_of_the_version_and_always_or_never(start) -> None:
+    """Of 400 users about three in ten convert, the same ones at the next visit; each visit is counted."""
+    service = start(CONVERSION_RATE="0.3")
+    with httpx.Client(base_url=service.url) as client:
+
+        def outcome(number: int) -> str:
+            return client.get("/", headers={"X-User-Id": f"u-{number}"}).headers["x-app-converted"]
+
+        first = [outcome(number) for number in range(400)]
+        again = [outcome(number) for number in range(400)]
+        unnamed = client.get("/")
+        series = _series(client.get("/metrics").text)
+
+    assert first == again
+    assert 80 <= first.count("1") <= 160
+    assert first.count("1") * 2 == series["hello_conversions_total"]
+    assert "x-app-converted" not in unnamed.headers

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -43,6 +44,21 @@ def test_a_line_that_is_not_whole_waits(tmp_path: Path) -> None:
     log.write_text(HEAD + "1.0,1.0,0.01,200,ok,1.0.0,pod-1,ab12cd-7\n")
     assert (_record(1.0),) == reader.records()
     assert (_record(1.0),) == reader.records()
+
+
+def test_a_log_of_named_users_tells_who_did_what(tmp_path: Path) -> None:
+    """User, variant and outcome are written where users have names, and come back as they were."""
+    named = [
+        replace(_record(float(number)), user=f"u-{number}", variant="b", converted=converted)
+        for number, converted in enumerate((True, False, None))
+    ]
+    log = tmp_path / "log.csv"
+    with log.open("w") as file:
+        writer = LogWriter(file, users=True)
+        for record in named:
+            writer.write(record)
+    assert tuple(named) == read_log(log)
+    assert log.read_text().splitlines()[1].endswith(",u-0,b,1")
 
 
 def test_a_log_without_ids_can_still_be_read(tmp_path: Path) -> None:

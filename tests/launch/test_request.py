@@ -34,6 +34,17 @@ def test_set_reaches_every_phase_that_takes_it() -> None:
     assert rps("drill.rps=20", "rps=30") == [30.0, 20.0]
 
 
+def test_a_runbook_that_the_plan_lacks_comes_where_a_release_has_it() -> None:
+    """An experiment comes before the canary that it decides on, and teardown last."""
+
+    def names(*phases: str) -> list[str]:
+        return [phase.name for phase in check(Request(phases=phases), PROJECT).phases]
+
+    assert ["deploy", "experiment", "canary"] == names("canary", "experiment", "deploy")
+    assert ["canary", "drill", "validate", "teardown"] == names("teardown", "drill", "canary", "validate")
+    assert ["experiment"] == names("experiment")
+
+
 def test_a_version_stays_text() -> None:
     """`--set version=1.10` is version 1.10, not the number 1.1."""
     checked = check(Request(phases=("canary",), sets=("version=1.10",)), PROJECT)

@@ -39,6 +39,10 @@ def test_every_bound_is_in_the_words_of_its_field(model: type[RunbookParameters]
         "margin",
         "latency_margin",
         "gate_budget_s",
+        "rate_a",
+        "rate_b",
+        "effect",
+        "replicas",
     } & set(limits) == {name for name in limits if limits[name]}
 
 

@@ -98,6 +98,8 @@ class FakeCluster:
     warnings: tuple[ClusterEvent, ...] = ()
     broken: bool = False
     logs: dict[str, str] = field(default_factory=dict)
+    earlier_logs: dict[str, str] = field(default_factory=dict)
+    """Of the containers before those that run, by pod."""
     """What pods have logged, by their names."""
     overlay: tuple[Manifest, ...] = ()
     applied: list[Manifest] = field(default_factory=list)
@@ -176,10 +178,11 @@ class FakeCluster:
     def pods(self, namespace: str, selector: str) -> tuple[PodStatus, ...]:
         return self.pods_by_selector.get(selector, ())
 
-    def pod_log(self, namespace: str, pod: str, *, tail: int = 200) -> str:
+    def pod_log(self, namespace: str, pod: str, *, tail: int = 200, previous: bool = False) -> str:
         if self.broken:
             raise EnvironmentFailedError("the API server is gone")
-        return "".join(self.logs.get(pod, "").splitlines(keepends=True)[-tail:])
+        logs = self.earlier_logs if previous else self.logs
+        return "".join(logs.get(pod, "").splitlines(keepends=True)[-tail:])
 
 
 class FakeLeases:
@@ -211,6 +214,7 @@ class FakeCloud:
 
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.secret_versions: dict[str, str] = {}
 
     def components(self) -> tuple[Component, ...]:
         return (Component("ECR", "", True, emulated=True),)
@@ -226,6 +230,9 @@ class FakeCloud:
 
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
         return f"arn:{name}:{len(create()) > 20}"
+
+    def secret_version(self, name: str) -> str | None:
+        return self.secret_versions.get(name)
 
     def push(self, layout: Path, image: Image) -> Image:
         return image

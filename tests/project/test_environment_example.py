@@ -15,7 +15,7 @@ READERS = {"lib": ("environ",), "app": ("environ", "environment", "reader")}
 OURS_ONLY = ("tests", "benchmarks", "docs/diagrams", ".ci", "Makefile")
 """Where our own variables are looked for as well, by their prefix."""
 NAMED = re.compile(r"^# ?([A-Z][A-Z0-9_]+)[=:]", re.MULTILINE)
-PLACEHOLDERS = {"ROLLBOOK_PROMETHEUS_URL", "ROLLBOOK_DEPLOYERS_GROUP"}
+PLACEHOLDERS = {"ROLLBOOK_PROMETHEUS_URL", "ROLLBOOK_DEPLOYERS_GROUP", "ROLLBOOK_REGISTRIES"}
 """Look like variables, and stand in manifests for something else."""
 NAMED_BY_PEOPLE = {"lib/rollbook/evidence/reference.py: variable['name']"}
 """Looks for a variable that somebody names: `env:NAME` as a reference to a secret."""

@@ -32,7 +32,7 @@ def test_own_service_file_is_accepted() -> None:
     service = service_file.load(PROJECT / "service.yaml")
 
     assert service.name == "hello"
-    assert set(service.overlays) == {"sandbox", "eks", "eks-access"}
+    assert set(service.overlays) == {"sandbox", "sandbox-secrets", "eks", "eks-access", "eks-policies"}
     assert service.signal("errors") is not None
 
 

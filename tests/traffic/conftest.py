@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from rollbook.domain.traffic import TrafficPlan
 
 ANSWERS = {
     "/ok": b"HTTP/1.1 200 OK\r\nX-App-Version: 1.0.0\r\nX-App-Pod: pod-1\r\nContent-Length: 2\r\n\r\nhi",
+    "/converted": b"HTTP/1.1 200 OK\r\nX-App-Version: 1\r\nX-App-Converted: 1\r\nContent-Length: 0\r\n\r\n",
     "/broken": b"HTTP/1.1 500 Oops\r\nX-App-Version: 2.0.0\r\nX-App-Pod: pod-2\r\nContent-Length: 0\r\n\r\n",
     "/teapot": b"HTTP/1.1 418 No\r\nX-App-Version: 1.0.0\r\nContent-Length: 0\r\n\r\n",
     "/no-endpoint": b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
@@ -29,6 +30,8 @@ class Edge:
     port: int
     hosts: set[str]
     ids: list[str]
+    users: list[tuple[str, str]] = field(default_factory=list)
+    """User and variant, as the headers of requests had them."""
 
     def plan(self, *paths: str, rps: float = 50, duration_s: float = 0.5) -> TrafficPlan:
         """A plan that sends to these paths in turn."""
@@ -44,16 +47,28 @@ class Edge:
         )
 
 
+async def _headers(reader: asyncio.StreamReader) -> AsyncIterator[tuple[str, str]]:
+    """The headers of a request, names in lower case."""
+    while (header := await reader.readline()) not in {b"\r\n", b""}:
+        name, _, value = header.decode().partition(":")
+        yield name.lower(), value.strip()
+
+
+def _hear(edge: Edge, headers: list[tuple[str, str]]) -> None:
+    """Keep what a request says of itself."""
+    named = dict(headers)
+    edge.hosts |= {value for name, value in headers if name == "host"}
+    edge.ids += [value for name, value in headers if name == "x-request-id"]
+    if "x-user-id" in named:
+        edge.users.append((named["x-user-id"], named.get("x-variant", "")))
+
+
 async def _serve(edge: Edge, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     served = 0
     try:
         while line := await reader.readline():
             path = line.split()[1].decode()
-            while (header := await reader.readline()) not in {b"\r\n", b""}:
-                if header.lower().startswith(b"host:"):
-                    edge.hosts.add(header.split(b":", 1)[1].strip().decode())
-                if header.lower().startswith(b"x-request-id:"):
-                    edge.ids.append(header.split(b":", 1)[1].strip().decode())
+            _hear(edge, [header async for header in _headers(reader)])
             if path == "/hang":
                 await asyncio.sleep(3)
             if path == "/second-breaks" and served == 0:

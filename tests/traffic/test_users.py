@@ -15,6 +15,7 @@ import pytest
 from tests.evidence.kept import Kept
 from tests.traffic.conftest import Edge
 
+from rollbook.domain.audience import Audience, variant_of
 from rollbook.domain.traffic import Cause, TrafficPlan
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.requests import read_log
@@ -234,3 +235,30 @@ def test_a_probe_is_kept(edge: Edge) -> None:
     UserTraffic(kept).probe(edge.plan("/broken"))
     assert [True, False] == kept.always
     assert {"version", "pod", "cause"} == set(kept.all[1][3])
+
+
+def test_named_users_come_back_with_the_variant_that_they_had(edge: Edge, tmp_path: Path) -> None:
+    """What the edge saw of users and variants is what the log says, with the outcome of each answer."""
+    audience = Audience("u7", "X-User-Id", "X-Variant", "X-App-Converted")
+    plan = replace(edge.plan("/converted", rps=100), audience=audience)
+    with UserTraffic().start(plan, tmp_path / "log.csv") as run:
+        _until(run, 20)
+        records = run.stop()
+
+    assert sorted(edge.users) == sorted((one.user, one.variant) for one in records)
+    assert [True] * len(records) == [one.converted for one in records]
+    assert len({one.user for one in records}) < len(records)
+    assert {(one.user, variant_of(one.user)) for one in records} == {
+        (one.user, one.variant) for one in records
+    }
+
+
+def test_a_probe_sends_the_headers_that_it_is_given(edge: Edge) -> None:
+    """Headers of the plan go along, and the record of the probe names them."""
+    kept = Kept()
+    plan = replace(edge.plan("/ok"), headers=(("X-User-Id", "u-1"), ("X-Variant", "b")))
+
+    UserTraffic(kept).probe(plan)
+
+    assert [("u-1", "b")] == edge.users
+    assert [{"X-User-Id": "u-1", "X-Variant": "b"}] == [asked["headers"] for _, asked, *_ in kept.all]

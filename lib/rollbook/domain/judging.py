@@ -8,6 +8,10 @@ ADVANCES = "judge advances"
 """A decision: it ended a paused step, by its policy."""
 ABORTS = "judge aborts"
 """A decision: it aborted the Rollout, by its policy."""
+EXPERIMENT_LOOK = "experiment look"
+"""An observation: what was known of an A/B test at a look."""
+EXPERIMENT_JUDGED = "experiment judged"
+"""A decision: what the judge says of an A/B test at its end."""
 
 
 def said(verdict: str) -> str:

@@ -54,6 +54,21 @@ class TrafficShape:
 
 
 @dataclass(frozen=True)
+class ExperimentShape:
+    """How users and their outcomes are told in an experiment."""
+
+    user_header: str
+    """Request header that carries the user's id."""
+    variant_header: str
+    """Request header that the edge routes by."""
+    outcome_header: str
+    """Header of an answer: `1` when the user converted, `0` when not."""
+    rate_variable: str = ""
+    """Environment variable with the share of simulated users who convert; empty: the service knows by
+    itself."""
+
+
+@dataclass(frozen=True)
 class Addresses:
     """Where parts of a target are, if not where they are looked for. Empty for those that are.
 
@@ -79,7 +94,8 @@ class Service:
     canary_service: str
     port: int
     overlays: Mapping[str, Path]
-    """Kustomize overlay by name (`sandbox`, `eks`, `kubeconfig`; `eks-access`: who may deploy)."""
+    """Kustomize overlay by name (`sandbox`, `eks`, `kubeconfig`; `eks-access`: who may deploy,
+    `eks-policies`: what nobody may run)."""
     image: ImageSource
     secret: str
     """Name of the service's secret in AWS Secrets Manager; empty for none."""
@@ -101,6 +117,8 @@ class Service:
     addresses: Mapping[str, Addresses] = field(default_factory=dict)
     """By target (`aws`, `kubeconfig`)."""
 
+    experiment: ExperimentShape | None = None
+    """None when the service takes part in no experiments."""
     drills: Path | None = None
     """File with the service's drills; None when it has none."""
 

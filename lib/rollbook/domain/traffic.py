@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rollbook.domain.audience import Audience
+
 
 class Cause(StrEnum):
     """Why a request did not get a good answer; `OK` when it did."""
@@ -42,6 +44,12 @@ class RequestRecord:
     pod: str
     request_id: str = ""
     """What the request was called on its way: the service logs it; empty in logs of before there were ids."""
+    user: str = ""
+    """Who sent it, where users have names (an experiment)."""
+    variant: str = ""
+    """The variant of the experiment that the user has."""
+    converted: bool | None = None
+    """Whether the answer says that the user converted; None when it does not say."""
 
     @property
     def ended_s(self) -> float:
@@ -70,3 +78,7 @@ class TrafficPlan:
     ca_file: str = ""
     id_header: str = "X-Request-Id"
     """Header that carries the id of each request."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent along with each request."""
+    audience: Audience | None = None
+    """Users with names, for an experiment; None when nobody asks who sent what."""

@@ -15,26 +15,31 @@ from rollbook.evidence.scrub import Scrubber
 HEADER_WITHOUT_ID = ("scheduled_s", "sent_s", "latency_s", "status", "cause", "version", "pod")
 """Of logs that were written before requests had ids: they can still be read."""
 HEADER = (*HEADER_WITHOUT_ID, "request_id")
+HEADER_OF_USERS = (*HEADER, "user", "variant", "converted")
+"""Of logs in which users have names: those of experiments."""
+_CONVERTED = {True: "1", False: "0", None: ""}
 _HEADERS_KEPT = 1000
 
 
 class LogWriter:
-    """Writes records to an open text file; nothing is on disk until `flush`.
+    """Writes records to an open text file; nothing is on disk until `flush`. `users` have names, if so.
 
     Version and pod are what a response said of itself: the scrubber (by default that of the environment)
     takes secrets out of them.
     """
 
-    def __init__(self, file: TextIO, *, scrubber: Scrubber | None = None) -> None:
+    def __init__(self, file: TextIO, *, scrubber: Scrubber | None = None, users: bool = False) -> None:
         self._file = file
         self._scrubber = scrubber or Scrubber.of_environment()
         self._said: dict[str, str] = {}
         self._writer = csv.writer(file, lineterminator="\n")
-        self._writer.writerow(HEADER)
+        self._users = users
+        self._writer.writerow(HEADER_OF_USERS if users else HEADER)
         file.flush()
 
     def write(self, record: RequestRecord) -> None:
         """Add one request. Line breaks in headers become spaces: a record is always one line."""
+        who = (record.user, record.variant, _CONVERTED[record.converted]) if self._users else ()
         self._writer.writerow(
             (
                 f"{record.scheduled_s:.6f}",
@@ -45,6 +50,7 @@ class LogWriter:
                 self._clean(record.version),
                 self._clean(record.pod),
                 record.request_id,
+                *who,
             )
         )
 
@@ -94,7 +100,7 @@ class LogReader:
 
     def _take(self, fields: Sequence[str]) -> None:
         if self._line == 1:
-            if tuple(fields) not in {HEADER, HEADER_WITHOUT_ID}:
+            if tuple(fields) not in {HEADER, HEADER_WITHOUT_ID, HEADER_OF_USERS}:
                 raise self._invalid("its header is not that of a traffic log")
             self._width = len(fields)
             return
@@ -111,6 +117,9 @@ class LogReader:
                 version=version,
                 pod=pod,
                 request_id=rest[0] if rest else "",
+                user=rest[1] if len(rest) > 1 else "",
+                variant=rest[2] if len(rest) > 1 else "",
+                converted={"1": True, "0": False}.get(rest[3]) if len(rest) > 1 else None,
             )
         except ValueError as error:
             raise self._invalid(str(error)) from error

@@ -19,6 +19,7 @@ from rollbook.evidence.journal import Journal
 from rollbook.evidence.recorder import Recorder
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import held_by_another
+from rollbook.phases.experiment_end import end_experiment
 from rollbook.phases.wayback import back_to_stable
 
 
@@ -45,6 +46,7 @@ def abort(spec: TargetSpec, service: Service, *, run: Path | None, force: bool) 
                 why="that run still lives, and brings traffic back itself when it is interrupted",
                 next_step="Interrupt it with Ctrl-C, or abort all the same with --force.",
             )
+        ended = end_experiment(context, "rollbook abort", even_if_held=force)
         did = back_to_stable(context, "rollbook abort", even_if_held=force)
         status = world.cluster.rollout(service.namespace, service.rollout)
         if status is not None and status.weight:
@@ -54,7 +56,11 @@ def abort(spec: TargetSpec, service: Service, *, run: Path | None, force: bool) 
                 next_step="Look at the controller: rollbook sandbox logs argo-rollouts.",
             )
     where = f"{service.namespace}/{service.rollout}"
-    return f"{where}: aborted, all traffic is on stable" if did else f"{where}: nothing was rolling out"
+    if did:
+        return f"{where}: aborted, all traffic is on stable"
+    if ended:
+        return f"{where}: its experiment is ended, all traffic is on stable"
+    return f"{where}: nothing was rolling out"
 
 
 def _seal_again(folder: RunFolder, journal: Journal) -> None:

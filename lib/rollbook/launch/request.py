@@ -61,8 +61,11 @@ class Checked:
     phases: tuple[Phase, ...]
 
 
-def check(request: Request, cwd: Path) -> Checked:
-    """Check all that can be checked before something is started. BadInputError says what does not fit."""
+def check(request: Request, cwd: Path, loaded: Service | None = None) -> Checked:
+    """Check all that can be checked before something is started. BadInputError says what does not fit.
+
+    `loaded` is the request's service where its file was read already.
+    """
     check_target(request.spec)
     plan = request.plan or plan_file.DEFAULT
     if isinstance(plan, Path):
@@ -70,7 +73,7 @@ def check(request: Request, cwd: Path) -> Checked:
     chosen = _chosen(plan, request.phases)
     settings = _settings(request.sets, chosen)
     path = service_file.find(request.service, cwd)
-    service = service_file.load(path)
+    service = loaded or service_file.load(path)
     project = path.resolve().parent
     project_requirements(project)
     runbooks = runbooks_of(project)
@@ -89,7 +92,10 @@ def check(request: Request, cwd: Path) -> Checked:
 
 
 def _chosen(plan: Plan, wanted: Sequence[str]) -> tuple[PlanPhase, ...]:
-    """The phases that were asked for, in the plan's order; a runbook that the plan lacks may be named too."""
+    """The phases that were asked for, in the plan's order; a runbook that the plan lacks may be named too.
+
+    It comes before the first phase whose runbook comes later in a release.
+    """
     if not wanted:
         return plan.phases
     labels = {phase.label: phase for phase in plan.phases}
@@ -100,7 +106,12 @@ def _chosen(plan: Plan, wanted: Sequence[str]) -> tuple[PlanPhase, ...]:
         if name not in labels and name not in MODELS:
             known = ", ".join([*labels, *(name for name in MODELS if name not in labels)])
             raise BadInputError(f"--phase {name}: there is no such phase", next_step=f"Phases: {known}.")
-    return (*(phase for phase in plan.phases if phase.label in wanted), *extra)
+    phases = [phase for phase in plan.phases if phase.label in wanted]
+    order = list(MODELS)
+    for one in extra:
+        later = (n for n, phase in enumerate(phases) if order.index(phase.phase) > order.index(one.phase))
+        phases.insert(next(later, len(phases)), one)
+    return tuple(phases)
 
 
 def _settings(sets: Sequence[str], phases: Sequence[PlanPhase]) -> dict[str, dict[str, Any]]:

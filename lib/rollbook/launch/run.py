@@ -138,7 +138,7 @@ def _phase(
             )
         except RollbookError as raised:
             error = raised
-        if error is not None and phase.runbook == "canary":
+        if error is not None and phase.runbook in {"canary", "experiment"}:
             target.make_safe(phase, type(error).__name__)
     known = record.phase(phase.name) or {}
     record.phase_facts(phase.name, notebook=f"notebooks/{output.name}")

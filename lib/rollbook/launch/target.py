@@ -16,6 +16,7 @@ from rollbook.launch.interruption import Interruption
 from rollbook.launch.request import Checked, Phase
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import HOLDER, exclusive
+from rollbook.phases.experiment_end import end_experiment
 from rollbook.phases.wayback import back_to_stable
 
 
@@ -64,7 +65,9 @@ class Target:
         """See to it that stable serves all: the notebook's own way back may have died with its kernel."""
         journal = self._folder.journal(phase.name, SystemClock())
         try:
-            back_to_stable(self._context(phase.name), why)
+            context = self._context(phase.name)
+            end_experiment(context, why)
+            back_to_stable(context, why)
         except RollbookError as error:
             journal.append(Kind.STEP, "back to stable", {"state": "failed", "error": str(error)})
 
@@ -79,6 +82,7 @@ class Target:
             return ExitCode.OK, ""
         try:
             self.hold()
+            end_experiment(context, "the run was cut off and is taken up again")
             back_to_stable(context, "the run was cut off and is taken up again")
         except RollbookError as error:
             return error.exit_code, str(error)

@@ -11,6 +11,7 @@ from rollbook.domain.drill import Row
 from rollbook.domain.release import Component
 from rollbook.domain.rollout import Step
 from rollbook.notebook.display import table
+from rollbook.phases.experiment import ExperimentOutcome
 from rollbook.phases.users import UserAccount
 from rollbook.phases.validate import Gate
 from rollbook.ports import Applied
@@ -97,6 +98,29 @@ def users_table(account: UserAccount) -> Html:
         for one in account.versions
     ]
     return rows_table(("answered by", "requests", "failed", "causes", "p50 ms", "p95 ms"), rows)
+
+
+def experiment_table(outcome: ExperimentOutcome) -> Html:
+    """What the users of each variant did, with an interval that holds at every look; the judge's sentence."""
+    comparison = outcome.comparison
+    rows = [
+        (
+            counted.variant,
+            variant.version,
+            counted.users,
+            counted.conversions,
+            "" if arm.rate is None else f"{arm.rate * 100:.1f} %",
+            f"{arm.low * 100:.1f} to {arm.high * 100:.1f} %",
+            counted.requests,
+            counted.failed,
+        )
+        for counted, variant, arm in (
+            (outcome.a, outcome.planned.a, comparison.a),
+            (outcome.b, outcome.planned.b, comparison.b),
+        )
+    ]
+    header = ("variant", "version", "users", "converted", "rate", "interval", "requests", "failed")
+    return rows_table(header, rows, comparison.sentence)
 
 
 def _shown(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from rollbook.bundle.images import Described
 from rollbook.bundle.load import Evidence, load
 from rollbook.bundle.manifest import evidence_sha256
 from rollbook.bundle.run_record import TimingRecord
@@ -14,8 +15,10 @@ from rollbook.report.canary_view import CanaryView, canary_view
 from rollbook.report.cost_view import cost_view
 from rollbook.report.coverage_view import coverage_view
 from rollbook.report.drills_view import drill_table
+from rollbook.report.experiment_view import experiment_views
 from rollbook.report.failed_requests_view import Kept, read_kept
 from rollbook.report.headline import build_headline, why
+from rollbook.report.images_view import image_table, read_images
 from rollbook.report.measured import Measured
 from rollbook.report.model import SCHEMA, JournalView, Outcome, TimeShare, ViewModel
 from rollbook.report.panels_view import dashboards_view
@@ -38,6 +41,8 @@ class Given:
     kept: Mapping[str, Kept] = field(default_factory=dict)
     """What was kept of single requests, by phase."""
     problems: tuple[str, ...] = ()
+    images: Mapping[str, Described | None] = field(default_factory=dict)
+    """Inventory and provenance of images, by digest."""
 
 
 def build(folder: RunFolder, *, base: str = "") -> ViewModel:
@@ -50,7 +55,9 @@ def build(folder: RunFolder, *, base: str = "") -> ViewModel:
     problems: list[str] = []
     kept = {name: found for name in evidence.phases if (found := read_kept(folder.path, name, problems))}
     logs = log_views(folder.path, evidence)
-    given = Given(measured.read(folder.path, digest), digest, logs, kept, tuple(problems))
+    given = Given(
+        measured.read(folder.path, digest), digest, logs, kept, tuple(problems), read_images(folder.path)
+    )
     return view_model(evidence, given, base=base)
 
 
@@ -93,7 +100,9 @@ def view_model(evidence: Evidence, given: Given, *, base: str = "") -> ViewModel
         provenance=record_tables.provenance_table(
             evidence, coverage.source if coverage else "", given.digest, places
         ),
+        images=image_table(run.phases, given.images, places),
         logs=given.logs,
+        experiments=experiment_views(run.phases, evidence.entries, places),
         dashboards=dashboards_view(evidence, canaries, places),
         # Last, for what is referred to above must be listed here.
         records=record_groups(evidence.answers, places, base),

@@ -9,6 +9,7 @@ from rollbook.report.canary_view import CanaryView
 from rollbook.report.cases import Case, GateView, PhaseView, Totals, all_cases, count
 from rollbook.report.cost_view import CostView
 from rollbook.report.coverage_view import CoverageView
+from rollbook.report.experiment_view import ExperimentView
 from rollbook.report.headline import Headline
 from rollbook.report.panels_view import DashboardsView
 from rollbook.report.records_view import LogView, RecordGroup
@@ -85,6 +86,8 @@ class ViewModel:
     records: tuple[RecordGroup, ...]
     files: Table
     dashboards: DashboardsView | None = None
+    experiments: tuple[ExperimentView, ...] = ()
+    images: Table | None = None
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -18,6 +18,8 @@ from rollbook.report import embedding, formats
 from rollbook.report.build import build
 from rollbook.report.canary_view import CanaryView
 from rollbook.report.coverage_view import word
+from rollbook.report.experiment_figure import experiment_figure
+from rollbook.report.experiment_view import ExperimentView
 from rollbook.report.fates_figure import fates_figure
 from rollbook.report.figure_data import failures_data, moments_data, signals_data, timeline_data
 from rollbook.report.figures import failures_figure, timeline_figure
@@ -98,6 +100,7 @@ def render(model: ViewModel) -> str:
             phases=phase_table(model),
             gates=gate_table(model),
             figures={view.anchor: _figures(view, styles) for view in model.canaries},
+            experiment_figures={view.anchor: _experiment(view, styles) for view in model.experiments},
             panels=drawn_panels(model.dashboards.phases if model.dashboards else (), styles.collected),
             styles=Markup(styles.css()),  # noqa: S704 - from matplotlib's own styles, no text of others
             model_json=Markup(text),  # noqa: S704 - embedding.to_json escapes what HTML could mistake
@@ -141,6 +144,15 @@ def again(page: Path, out: Path | None) -> Path:
             else "Add -o FILE to write the page that the model makes.",
         )
     return out or page
+
+
+def _experiment(view: ExperimentView, styles: Styles) -> Picture | None:
+    if not view.lines:
+        return None
+    description = f"{view.sentence} A table has every look."
+    anchor = view.anchor.replace("experiment-", "x")
+    drawn = experiment_figure(view.lines, anchor=anchor, description=description)
+    return replace(drawn, wide=styles.collected(drawn.wide), narrow=styles.collected(drawn.narrow))
 
 
 def _figures(view: CanaryView, styles: Styles) -> _Figures:

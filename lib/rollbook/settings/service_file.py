@@ -16,6 +16,7 @@ from rollbook.settings.yaml_file import read
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 """A Kubernetes name (RFC 1123 label)."""
 VERSION_PATTERN = r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$"
+HEADER = r"^[A-Za-z0-9-]{1,64}$"
 Version = Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
 
 
@@ -55,6 +56,17 @@ class SloSection(_Strict):
 
     availability: float = Field(gt=0, lt=1)
     p95: float = Field(gt=0)
+
+
+class ExperimentSection(_Strict):
+    """How users and outcomes are told in an experiment."""
+
+    user_header: Annotated[str, StringConstraints(pattern=HEADER)] = Field(alias="userHeader")
+    variant_header: Annotated[str, StringConstraints(pattern=HEADER)] = Field(alias="variantHeader")
+    outcome_header: Annotated[str, StringConstraints(pattern=HEADER)] = Field(alias="outcomeHeader")
+    rate_variable: Annotated[str, StringConstraints(pattern=r"^$|^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
+        default="", alias="rateVariable"
+    )
 
 
 class CountersSection(_Strict):
@@ -120,6 +132,7 @@ class ServiceFile(_Strict):
     drills: str = ""
     monitoring: str = ""
     counters: CountersSection | None = None
+    experiment: ExperimentSection | None = None
     addresses: dict[Literal["aws", "kubeconfig"], AddressesSection] = Field(default_factory=dict)
 
     @field_validator("faults")
@@ -202,6 +215,7 @@ def load(path: Path) -> domain.Service:
         monitoring=_existing(root, file.monitoring, "monitoring", path) if file.monitoring else None,
         source=path,
         drills=_existing(root, file.drills, "drills", path) if file.drills else None,
+        experiment=domain.ExperimentShape(**file.experiment.model_dump()) if file.experiment else None,
         counters=MappingProxyType(file.counters.given() if file.counters else {}),
         addresses=MappingProxyType(
             {target: domain.Addresses(**found.model_dump()) for target, found in file.addresses.items()}

@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from rollbook.domain.audience import variant_of
 from rollbook.domain.traffic import Cause, RequestRecord, TrafficPlan
 from rollbook.errors import BadInputError, EnvironmentFailedError
 
 IDLE_S = 2.0
 """After so long an idle connection is closed by us: before a server does it just as a request is sent."""
+CONVERTED = {"1": True, "0": False}
+"""What an answer may say of its user's conversion."""
 OUR_FAULT = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS})
 """The sending machine ran out of something: no user would have seen this."""
 
@@ -83,14 +86,20 @@ class User:
         plan, loop = self._plan, asyncio.get_running_loop()
         path = plan.paths[number % len(plan.paths)]
         sent_s = loop.time()
-        status, version, pod = 0, "", ""
+        status, version, pod, outcome = 0, "", "", ""
         request_id = f"{self._name}-{number}"
+        audience = plan.audience
+        user = audience.user(number) if audience else ""
+        variant = variant_of(user) if audience else ""
+        headers = {plan.id_header: request_id, **dict(plan.headers)}
+        if audience:
+            headers |= {audience.user_header: user, audience.variant_header: variant}
         try:
             async with (
                 asyncio.timeout_at(due_s + plan.timeout_s),
                 self._session.get(
                     self._base + path,
-                    headers={plan.id_header: request_id},
+                    headers=headers,
                     allow_redirects=False,
                     server_hostname=plan.host if isinstance(self._ssl, ssl.SSLContext) else None,
                 ) as response,
@@ -99,6 +108,7 @@ class User:
                 status = response.status
                 version = response.headers.get(plan.version_header, "")
                 pod = response.headers.get(plan.pod_header, "")
+                outcome = response.headers.get(audience.outcome_header, "") if audience else ""
                 cause = cause_of_answer(status, answered_by_service=bool(version))
         except TimeoutError:
             cause = Cause.TIMEOUT
@@ -115,6 +125,9 @@ class User:
             version=version,
             pod=pod,
             request_id=request_id,
+            user=user,
+            variant=variant,
+            converted=CONVERTED.get(outcome),
         )
 
 

@@ -66,7 +66,8 @@ class UserTraffic:
     def _keep(self, plan: TrafficPlan, record: RequestRecord) -> None:
         if self._records is None:
             return
-        asked = Asked("edge", f"GET {plan.paths[0]}", {"url": plan.url, "host": plan.host})
+        told = {"headers": dict(plan.headers)} if plan.headers else {}
+        asked = Asked("edge", f"GET {plan.paths[0]}", {"url": plan.url, "host": plan.host, **told})
         answer = {"version": record.version, "pod": record.pod, "cause": record.cause.value}
         good = not record.failed
         # Who waits for a first good answer asks many times a second; failures that are alike are kept once.
@@ -169,7 +170,11 @@ def check(plan: TrafficPlan) -> None:
 
 
 def _names(plan: TrafficPlan) -> str:
-    return plan.host + plan.version_header + plan.pod_header + plan.id_header
+    names = plan.host + plan.version_header + plan.pod_header + plan.id_header
+    audience = plan.audience
+    if audience is None:
+        return names
+    return names + audience.name + audience.user_header + audience.variant_header + audience.outcome_header
 
 
 def _start_worker(plan: TrafficPlan, log: Path, complaints: IO[bytes]) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
+from rollbook.domain.audience import Audience
 from rollbook.domain.traffic import TrafficPlan
 from rollbook.errors import EnvironmentFailedError, RollbookError
 from rollbook.evidence.requests import LogWriter
@@ -45,7 +46,11 @@ def main() -> int:
 def plan_of(line: str) -> TrafficPlan:
     """The plan from its line of JSON."""
     fields = json.loads(line)
-    return TrafficPlan(**{**fields, "paths": tuple(fields["paths"])})
+    headers = tuple((str(name), str(value)) for name, value in fields["headers"])
+    audience = Audience(**fields["audience"]) if fields["audience"] else None
+    return TrafficPlan(
+        **{**fields, "paths": tuple(fields["paths"]), "headers": headers, "audience": audience}
+    )
 
 
 async def _run(plan: TrafficPlan, log: Path) -> None:
@@ -56,7 +61,7 @@ async def _run(plan: TrafficPlan, log: Path) -> None:
     loop.add_reader(sys.stdin.fileno(), stop.set)
     stop_reading = asyncio.create_task(_stop_reading(stop))
     with log.open("w", encoding="utf-8", newline="") as file:
-        writer = LogWriter(file)
+        writer = LogWriter(file, users=plan.audience is not None)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sending = asyncio.create_task(send_on_schedule(plan, stop, writer.write))
