@@ -1,8 +1,12 @@
-"""Monitoring on EKS, made of the same files: `python -m monitoring.eks` writes it into the add-on.
+"""Monitoring on EKS, made of the same files.
+
+    python -m monitoring.eks          writes routes and dashboards into the add-on
+    python -m monitoring.eks rules    prints the rules as objects of Prometheus' operator
 
 Alertmanager's routes become the values of the chart, and each dashboard a ConfigMap that Grafana's sidecar
-finds by its label. The rules need no copy: rollbook hands the files themselves to the chart
-(`additionalPrometheusRulesMap`).
+finds by its label. The rules need no copy in the add-on: rollbook hands those of the service that it releases
+to the chart (`additionalPrometheusRulesMap`), which makes the same objects of them. They are printed for a
+cluster whose operator somebody else installed.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ MONITORING = Path(__file__).parent
 ADDON = MONITORING.parent / "k8s" / "addons" / "kube-prometheus-stack"
 NAMESPACE = "monitoring"
 LABEL = {"grafana_dashboard": "1"}
+PART_OF = {"app.kubernetes.io/part-of": "rollbook"}
 BEGIN, END = "  config:\n", "  alertmanagerSpec:\n"
 """What stands around the routes in values.yaml."""
 
@@ -43,6 +49,19 @@ def dashboards() -> str:
     made = [_config_map(path) for path in sorted((MONITORING / "dashboards").glob("*.json"))]
     head = "# Made by `python -m monitoring.eks` of monitoring/dashboards.\n"
     return head + "---\n".join(_yaml(one) for one in made)
+
+
+def prometheus_rules() -> tuple[dict[str, Any], ...]:
+    """A PrometheusRule (monitoring.coreos.com/v1) for each file of monitoring/rules."""
+    return tuple(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": f"rollbook-{path.stem}", "namespace": NAMESPACE, "labels": dict(PART_OF)},
+            "spec": YAML(typ="safe").load(path.read_text("utf-8")),
+        }
+        for path in sorted((MONITORING / "rules").glob("*.yaml"))
+    )
 
 
 def files() -> dict[Path, str]:
@@ -76,8 +95,14 @@ def _yaml(value: object) -> str:
     return stream.getvalue()
 
 
-def main() -> int:
-    """Write what differs, and name it."""
+def main(arguments: Sequence[str]) -> int:
+    """Write what differs, and name it; with `rules`, print the rules."""
+    if list(arguments) == ["rules"]:
+        sys.stdout.write("---\n".join(_yaml(one) for one in prometheus_rules()))
+        return 0
+    if arguments:
+        sys.stderr.write("usage: python -m monitoring.eks [rules]\n")
+        return 2
     for path, text in files().items():
         if not path.is_file() or path.read_text("utf-8") != text:
             path.parent.mkdir(exist_ok=True)
@@ -87,4 +112,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rollbook.domain.alerting import Alerts, NoAlerts
+from rollbook.domain.attempts import Attempts
 from rollbook.domain.exemplars import Exemplar
 from rollbook.domain.findings import Finding
 from rollbook.domain.measured import RuleGroup as RuleGroup
@@ -107,8 +108,8 @@ class Cluster(Protocol):
     def pods(self, namespace: str, selector: str) -> tuple[PodStatus, ...]:
         """Pods by label selector."""
 
-    def pod_log(self, namespace: str, pod: str, *, tail: int = 200) -> str:
-        """Last lines of a pod's log; empty when there is none any more."""
+    def pod_log(self, namespace: str, pod: str, *, tail: int = 200, previous: bool = False) -> str:
+        """Last lines of a pod's log; empty when there is none. `previous`: of the container before it."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ class Cloud(Protocol):
 
     def ensure_secret(self, name: str, create: Callable[[], str]) -> str:
         """Make sure that the secret is there; `create` makes the first value. Its ARN."""
+
+    def secret_version(self, name: str) -> str | None:
+        """Id of the secret's current version, and never its value; None when it has none."""
 
     def push(self, layout: Path, image: Image) -> Image:
         """Push an image from an OCI layout: blobs that are missing, then the manifest under its tag.
@@ -279,6 +283,8 @@ class World:
     """Name of the overlay in the service file."""
     alerts: Alerts = field(default_factory=NoAlerts)
     """Whoever hears the alerts: a receiver of the sandbox's, else Alertmanager's own list."""
+    attempts: Attempts | None = None
+    """Tries what the cluster has to refuse; None where nobody can."""
     environment: Callable[[], tuple[Component, ...]] = field(default=tuple)
     """Health of what the target itself runs (sandbox processes); empty for EKS."""
     preflight: Callable[[], tuple[Finding, ...]] = field(default=tuple)

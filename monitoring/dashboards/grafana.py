@@ -13,7 +13,9 @@ from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common, dashboard
-from monitoring.dashboards.model import MAY_BE_EMPTY, Board, Limit, Panel
+from monitoring.dashboards.model import Board, Limit, Panel
+
+from rollbook.domain.dashboards import MAY_BE_EMPTY
 
 SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 WIDTH = 24

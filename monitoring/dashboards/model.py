@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MAY_BE_EMPTY = "May be empty: "
-"""Begins the part of a panel's description that says why it has no data at times; a test relies on it."""
-
 
 @dataclass(frozen=True)
 class Query:

@@ -10,6 +10,9 @@ from rollbook.domain.drill import AlertMeasured, AlertWanted, Drill, EndedBy, Me
 from rollbook.drills.expectations import expectations
 
 ALERT = AlertMeasured("RolloutAborted", 12.0, 80.0, "docs/runbooks/RolloutAborted.md", {}, "tickets")
+HELD = AlertMeasured(
+    "Fails", None, 70.0, "docs/runbooks/Fails.md", {}, "", (), 25.0, ("RolloutAbortedRecently",)
+)
 BAD = Drill(
     name="errors",
     what="one request in five fails",
@@ -21,7 +24,7 @@ BAD = Drill(
         failed_share=0.03,
         causes=("app-error",),
         never_judged=("safe",),
-        alert=AlertWanted("RolloutAborted", 60.0),
+        alerts=(AlertWanted("RolloutAborted", 60.0), AlertWanted("Fails", 30.0, or_held_back=True)),
     ),
 )
 SENT_BACK = Measured(
@@ -36,7 +39,7 @@ SENT_BACK = Measured(
     time_to_roll_back_s=0.4,
     longest_in_flight_s=0.01,
     judged=("undecided", "harmful"),
-    alert=ALERT,
+    alerts=(ALERT, HELD),
     others=(),
 )
 GOOD = Drill(
@@ -51,7 +54,7 @@ PROMOTED = replace(
     time_to_detect_s=None,
     time_to_roll_back_s=None,
     judged=("undecided", "safe"),
-    alert=None,
+    alerts=(),
 )
 
 
@@ -81,9 +84,12 @@ def test_what_came_as_stated_passes(drill: Drill, found: Measured) -> None:
         ({"by_cause": {"app-error": 9, "reset": 1}}, "causes"),
         ({"judged": ("undecided", "safe")}, "judge"),
         ({"judged": ()}, "judge"),
-        ({"alert": replace(ALERT, received_after_s=61.0)}, "alert RolloutAborted"),
-        ({"alert": replace(ALERT, runbook_url="")}, "alert RolloutAborted"),
-        ({"alert": replace(ALERT, resolved_after_s=None)}, "alert resolved"),
+        ({"alerts": (replace(ALERT, received_after_s=61.0), HELD)}, "alert RolloutAborted"),
+        ({"alerts": (replace(ALERT, runbook_url=""), HELD)}, "alert RolloutAborted"),
+        ({"alerts": (replace(ALERT, resolved_after_s=None), HELD)}, "end of RolloutAborted"),
+        ({"alerts": (ALERT, replace(HELD, held_back_after_s=31.0))}, "alert Fails"),
+        ({"alerts": (ALERT, replace(HELD, held_back_by=()))}, "alert Fails"),
+        ({"alerts": (ALERT, replace(HELD, resolved_after_s=None))}, "end of Fails"),
     ],
 )
 def test_one_measure_beyond_what_was_stated_is_one_row(changed: dict[str, object], row: str) -> None:
@@ -93,7 +99,25 @@ def test_one_measure_beyond_what_was_stated_is_one_row(changed: dict[str, object
 
 def test_no_alert_is_two_rows() -> None:
     """Without its alert a drill has neither been told nor been told of its end."""
-    assert ["alert RolloutAborted", "alert resolved"] == broken(BAD, replace(SENT_BACK, alert=None))
+    assert ["alert RolloutAborted", "end of RolloutAborted"] == broken(
+        BAD, replace(SENT_BACK, alerts=(HELD,))
+    )
+
+
+def test_an_alert_that_must_be_received_may_not_be_held_back() -> None:
+    """What Alertmanager holds back counts only where the drill says so."""
+    held = replace(HELD, name="RolloutAborted")
+
+    assert ["alert RolloutAborted"] == broken(BAD, replace(SENT_BACK, alerts=(held, HELD)))
+
+
+def test_an_alert_may_come_before_the_abort() -> None:
+    """One that tells of the fault itself counts, and its row says when it came."""
+    early = replace(SENT_BACK, alerts=(ALERT, replace(HELD, received_after_s=-2.0, held_back_by=())))
+
+    assert [] == broken(BAD, early)
+    (row,) = (row for row in expectations(BAD, early) if row.name == "alert Fails")
+    assert row.got.startswith("2.0 s before the abort, by ")
 
 
 def test_a_long_request_in_flight_is_waited_for() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.domain.drill import AlertWanted
 from rollbook.drills.plan import chosen, plan_of
 from rollbook.errors import BadInputError
 from rollbook.notebook.parameters import MODELS, validated
@@ -35,10 +36,31 @@ def test_every_alert_of_a_drill_has_a_rule() -> None:
     rules = "\n".join(path.read_text() for path in (PROJECT / "monitoring" / "rules").glob("*.yaml"))
 
     assert [] == [
-        drill.name
+        f"{drill.name}: {alert.name}"
         for drill in DRILLS
-        if drill.must.alert and f"alert: {drill.must.alert.name}\n" not in rules
+        for alert in drill.must.alerts
+        if f"alert: {alert.name}\n" not in rules
     ]
+
+
+def test_every_bad_release_is_told_of() -> None:
+    """Each drill with a fault waits for the alert of its abort, and the good version for none."""
+    told = {drill.name: [alert.name for alert in drill.must.alerts] for drill in DRILLS}
+
+    assert [] == told.pop("healthy")
+    assert {"RolloutAborted"} == {names[0] for names in told.values()}
+
+
+def test_one_alert_is_written_as_before(tmp_path: Path) -> None:
+    """A file with `alert` alone says what it said; with `alerts` beside it both are waited for."""
+    path = tmp_path / "drills.yaml"
+    path.write_text(
+        f"{ONE}      alert: {{ name: A, within: 5 }}\n"
+        "      alerts: [{ name: B, within: 6, or-held-back: true }]\n"
+    )
+
+    (drill,) = drills_file.load(path)
+    assert (AlertWanted("A", 5.0), AlertWanted("B", 6.0, or_held_back=True)) == drill.must.alerts
 
 
 def test_all_is_each_once_after_a_baseline() -> None:
@@ -82,6 +104,11 @@ def test_an_unknown_drill_is_told_with_the_known_ones() -> None:
             r"line 7.*a version that is promoted has no detect",
         ),
         ("end: rolled-back", "end: rolled-back\n      failed: 2", r"line 7: drills.errors.must.failed"),
+        (
+            "end: rolled-back",
+            "end: rolled-back\n      alert: {name: A, within: 5}\n      alerts: [{name: A, within: 6}]",
+            r"the alert A is asked for twice",
+        ),
         ("  errors:\n", "  Errors:\n", r"line 2: drills.Errors"),
     ],
 )

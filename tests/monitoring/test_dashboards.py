@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from monitoring.dashboards import BOARDS
-from monitoring.dashboards.model import MAY_BE_EMPTY, Board
+from monitoring.dashboards.model import Board
 from tests.monitoring.asking import Prometheus
 from tests.monitoring.files import DASHBOARDS, MONITORING, PROJECT, PanelQuery, dashboards, panel_queries
+
+from rollbook.domain.dashboards import MAY_BE_EMPTY
 
 UNITS = {"short", "reqps", "percentunit", "s", "bytes", "d"}
 

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.sandbox
 
 def aborts(sandbox: Sandbox) -> list[Received]:
     """What the receiver was told of aborts within the last hour, firing."""
-    heard = ReceivedAlerts(sandbox.endpoints.alert_receiver_url).received(
+    endpoints = sandbox.endpoints
+    heard = ReceivedAlerts(endpoints.alert_receiver_url, endpoints.alertmanager_url).received(
         datetime.now(UTC) - timedelta(hours=1)
     )
     return [one for one in heard if one.alertname == "RolloutAborted" and one.status is AlertStatus.FIRING]

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.phases.fakes import HandClock, Stage, stage
+from tests.phases.fakes import START, HandClock, Stage, stage
 
-from rollbook.domain.alerting import AlertStatus, NoAlerts, Received
+from rollbook.domain.alerting import AlertStatus, Listed, NoAlerts, Received
 from rollbook.errors import EnvironmentFailedError, GateRefusedError
 from rollbook.evidence.journal import Entry, Kind
-from rollbook.phases.alerts import none_received, wait_for_alert, wait_until_resolved
+from rollbook.phases.alerts import Which, none_received, wait_for_alert, wait_until_resolved
 from rollbook.phases.context import PhaseContext
 
 
@@ -22,11 +22,17 @@ class Heard:
 
     clock: HandClock
     coming: list[Received] = field(default_factory=list)
+    held: list[tuple[float, float, Listed]] = field(default_factory=list)
+    """What Alertmanager has, from and until so many seconds after the start."""
     heard_by: str = "the test"
 
     def received(self, since: datetime) -> tuple[Received, ...]:
         now = self.clock.now()
         return tuple(one for one in self.coming if since <= one.received_at <= now)
+
+    def listed(self) -> tuple[Listed, ...]:
+        passed = (self.clock.now() - START).total_seconds()
+        return tuple(one for begin, end, one in self.held if begin <= passed < end)
 
 
 def setting(tmp_path: Path) -> tuple[Stage, PhaseContext, Heard, datetime]:
@@ -52,6 +58,13 @@ def alert(
     )
 
 
+OF_HELLO = Which({"name": "hello"})
+
+
+def listed(since: datetime, name: str, *by: str) -> Listed:
+    return Listed(name, {"alertname": name, "name": "hello"}, {"runbook_url": "r.md"}, since, by)
+
+
 def last(ctx: PhaseContext, name: str) -> Entry:
     return [entry for entry in ctx.journal.entries() if entry.name == name][-1]
 
@@ -61,7 +74,7 @@ def test_an_alert_that_comes_is_seen_with_its_time(tmp_path: Path) -> None:
     _, ctx, heard, since = setting(tmp_path)
     heard.coming = [alert(since, 3, "Other"), alert(since, 31.5)]
 
-    seen = wait_for_alert(ctx, "RolloutAborted", since, 60, {"name": "hello"})
+    seen = wait_for_alert(ctx, "RolloutAborted", since, 60, OF_HELLO)
 
     assert (31.5, "tickets", "RolloutAborted") == (seen.seconds, seen.alert.receiver, seen.name)
     step = last(ctx, "wait for alert")
@@ -80,7 +93,7 @@ def test_an_alert_with_other_labels_or_an_earlier_cause_does_not_count(tmp_path:
     heard.coming = [earlier, alert(since, 3, of="shop")]
 
     with pytest.raises(GateRefusedError, match="was not received within 10 s") as refused:
-        wait_for_alert(ctx, "RolloutAborted", since, 10, {"name": "hello"})
+        wait_for_alert(ctx, "RolloutAborted", since, 10, OF_HELLO)
 
     assert "RolloutAborted (firing)" in refused.value.why
     assert "failed" == last(ctx, "wait for alert").data["state"]
@@ -93,6 +106,55 @@ def test_a_wait_that_is_over_already_looks_once(tmp_path: Path) -> None:
     on.clock.sleep(600)
 
     assert 5.0 == wait_for_alert(ctx, "RolloutAborted", since, 60).seconds
+
+
+def test_what_came_before_the_moment_counts_where_it_may(tmp_path: Path) -> None:
+    """An alert of the cause may come before the abort: its seconds are below 0."""
+    on, ctx, heard, began = setting(tmp_path)
+    heard.coming = [alert(began, 2, "Crashed", of="shop"), alert(began, 4, "Crashed")]
+    on.clock.sleep(10)
+    aborted = on.clock.now()
+    mine = Which(of=lambda labels: labels["name"] == "hello", began=began)
+
+    assert -6.0 == wait_for_alert(ctx, "Crashed", aborted, 5, mine).seconds
+    with pytest.raises(GateRefusedError, match="was not received"):
+        wait_for_alert(ctx, "Crashed", aborted, 5, OF_HELLO)
+
+
+def test_the_end_of_an_earlier_cause_does_not_count(tmp_path: Path) -> None:
+    """Told after the start from which an alert counts, it is the end of one that had begun before."""
+    on, ctx, heard, began = setting(tmp_path)
+    earlier = replace(alert(began, 4, status="resolved"), starts_at=began - timedelta(seconds=60))
+    heard.coming = [earlier, alert(began, 70, status="resolved")]
+    on.clock.sleep(10)
+    mine = replace(OF_HELLO, began=began)
+
+    assert 60.0 == wait_until_resolved(ctx, "RolloutAborted", on.clock.now(), 100, mine).seconds
+
+
+def test_what_is_held_back_counts_where_it_may(tmp_path: Path) -> None:
+    """Alertmanager has it and names the alert for which nobody is told; its end is that it is not there."""
+    _, ctx, heard, since = setting(tmp_path)
+    heard.held = [
+        (5.0, 50.0, listed(since, "Fails")),
+        (30.0, 50.0, listed(since, "Fails", "Aborted")),
+        (5.0, 50.0, listed(since - timedelta(hours=1), "Old", "Aborted")),
+    ]
+    may = replace(OF_HELLO, or_held_back=True)
+
+    with pytest.raises(GateRefusedError, match="was not received"):
+        wait_for_alert(ctx, "Fails", since, 10, OF_HELLO)
+    seen = wait_for_alert(ctx, "Fails", since, 60, may)
+    assert (30.0, ("Aborted",), "r.md") == (
+        seen.seconds,
+        seen.held_back_by,
+        seen.alert.annotations["runbook_url"],
+    )
+    assert ["Aborted"] == last(ctx, "wait for alert").data["held_back_by"]
+    with pytest.raises(GateRefusedError, match="was not received"):
+        wait_for_alert(ctx, "Old", since, 35, may)
+    over = wait_until_resolved(ctx, "Fails", since, 100, may)
+    assert (50.0, AlertStatus.RESOLVED) == (over.seconds, over.alert.status)
 
 
 def test_the_end_of_an_alert_is_waited_for(tmp_path: Path) -> None:
@@ -130,5 +192,7 @@ def test_a_target_of_which_nobody_hears_is_no_silence(tmp_path: Path) -> None:
 
     with pytest.raises(EnvironmentFailedError, match="nobody hears"):
         none_received(deaf, since)
+    with pytest.raises(EnvironmentFailedError, match="nobody hears"):
+        deaf.world.alerts.listed()
     with pytest.raises(EnvironmentFailedError, match="nobody hears"):
         wait_for_alert(deaf, "RolloutAborted", since, 1)

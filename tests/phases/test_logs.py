@@ -66,6 +66,24 @@ def test_a_pod_that_is_gone_is_still_quoted(tmp_path: Path) -> None:
     assert ["ab-5"] == [one["request_id"] for one in kept(found, logs, [BAD])["lines"]]
 
 
+def test_the_last_words_of_a_container_that_crashed_are_kept(tmp_path: Path) -> None:
+    """What it logged after the last look is read when another container runs in its pod, once."""
+    found = scene(tmp_path, canary_1="one\n")
+    logs = PodLogs(found.ctx)
+    logs.look(CANARY_HASH)
+    selector = f"rollouts-pod-template-hash={CANARY_HASH}"
+    found.cluster.pods_by_selector[selector] = (replace(pod("canary-1"), restarts=1),)
+    found.cluster.earlier_logs["canary-1"] = "one\nab-5 was the last\n"
+    found.cluster.logs["canary-1"] = "two\n"
+    found.clock.sleep(LOOK_EVERY_S)
+    logs.look(CANARY_HASH)
+
+    told = kept(found, logs, [BAD])
+    assert ["ab-5 was the last"] == [one["line"] for one in told["lines"]]
+    log = (tmp_path / "run" / "logs" / "canary" / "canary-1.log").read_text()
+    assert "one\nab-5 was the last\ntwo\n" == log
+
+
 def test_looks_keep_their_distance(tmp_path: Path) -> None:
     """What was logged since the last look is read when the next one is due, and not before."""
     for waited_s, lines in ((LOOK_EVERY_S / 2, []), (LOOK_EVERY_S, ["ab-5"])):

@@ -80,6 +80,7 @@ def listed(fingerprint: str = "a") -> dict[str, Any]:
         "updatedAt": (BEGAN + timedelta(seconds=1)).isoformat(),
         "endsAt": ENDED.isoformat(),
         "receivers": [{"name": "tickets"}],
+        "status": {"state": "active", "inhibitedBy": [], "silencedBy": []},
     }
 
 
@@ -89,7 +90,7 @@ def test_notifications_become_alerts_with_their_times() -> None:
     strange = {"received_at": 1.0, "receiver": "x", "notification": "hello?"}
     says, kept = Says({"notifications": [strange, notification("firing", BEGAN), over]}), Kept()
     with server(says) as url:
-        firing, resolved = ReceivedAlerts(url, records=kept).received(BEGAN)
+        firing, resolved = ReceivedAlerts(url, "http://127.0.0.1:2", records=kept).received(BEGAN)
 
     assert ("RolloutAborted", "tickets", AlertStatus.FIRING) == (
         firing.alertname,
@@ -123,17 +124,36 @@ def test_alertmanagers_list_tells_what_fires_and_what_does_no_more() -> None:
     assert ["false"] == says.asked[0][1]["inhibited"]
 
 
+def test_what_holds_an_alert_back_is_named() -> None:
+    """Alertmanager names it by fingerprint; a silence of a person holds back as well."""
+    held = {
+        **listed("b"),
+        "labels": {"alertname": "Fails", "namespace": "hello"},
+        "status": {"state": "suppressed", "inhibitedBy": ["a", "gone"], "silencedBy": ["one"]},
+    }
+    says, kept = Says([listed("a"), held]), Kept()
+    with server(says) as url:
+        told, back = ReceivedAlerts("http://127.0.0.1:1", url, records=kept).listed()
+        assert (told, back) == ListedAlerts(url, HandClock()).listed()
+
+    assert ("RolloutAborted", ()) == (told.alertname, told.held_back_by)
+    assert ("Fails", ("RolloutAborted", "gone", "silence")) == (back.alertname, back.held_back_by)
+    assert (BEGAN, {"alertname": "Fails", "namespace": "hello"}) == (back.starts_at, back.labels)
+    assert [("/api/v2/alerts", {})] * 2 == says.asked
+    assert ["alertmanager"] == kept.systems
+
+
 @pytest.mark.parametrize("answer", [[], {"notifications": [{}]}, {"notifications": 7}])
 def test_what_is_no_receiver_is_told(answer: object) -> None:
     """Something else behind the URL is an error with its address, and no traceback."""
     with server(Says(answer)) as url, pytest.raises(EnvironmentFailedError, match="something else"):
-        ReceivedAlerts(url).received(BEGAN)
+        ReceivedAlerts(url, url).received(BEGAN)
 
 
 def test_no_answer_is_told_and_kept() -> None:
     """A receiver that is away is no silence."""
     kept = Kept()
     with pytest.raises(EnvironmentFailedError, match="no answer"):
-        ReceivedAlerts("http://127.0.0.1:1", records=kept).received(BEGAN)
+        ReceivedAlerts("http://127.0.0.1:1", "http://127.0.0.1:2", records=kept).received(BEGAN)
 
     assert ["no answer"] == [status for _, _, status, _ in kept.all]

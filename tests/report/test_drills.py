@@ -50,6 +50,22 @@ def test_a_drill_is_told_with_all_that_was_measured() -> None:
     assert "#canary-1" == found.rows[0][0].link
 
 
+def test_every_alert_is_told() -> None:
+    """Which were received and when, which were held back, and when each was over."""
+    held = {"name": "Fails", "held_back_after_s": 27.5, "held_back_by": ["Aborted"], "resolved_after_s": 60}
+    early = {"name": "Restarts", "received_after_s": -1.5}
+    told = {**MEASURED, "alerts": [MEASURED["alert"], held, early], "others": ["Other"]}
+    found = shown(drill("errors", drill={"passed": True, "measured": told}))
+
+    texts = {
+        column.title: cell.text.replace("\xa0", " ")
+        for column, cell in zip(found.columns, found.rows[0], strict=True)
+    }
+    assert "RolloutAborted, Fails, Restarts, Other" == texts["Alert"]
+    assert "31.4 s, held: 27.5 s, -1.5 s" == texts["Told"].replace("\u2212", "-")
+    assert "2 min 11 s, 60.0 s, not seen" == texts["Over"]
+
+
 def test_what_does_not_hold_is_told() -> None:
     """A drill that did not end as stated says which statement, and what it was instead."""
     rows = [

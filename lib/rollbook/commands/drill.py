@@ -68,7 +68,8 @@ def register(app: typer.Typer) -> None:
             return
         plan = plan_of(chosen(drills, names), rounds=rounds)
         spec = TargetSpec(target, region, cluster, endpoint_url, context)
-        checked = asking.check(asking.Request(spec, service, plan, (), tuple(set_ or ()), out), Path.cwd())
+        request = asking.Request(spec, service, plan, (), tuple(set_ or ()), out)
+        checked = asking.check(request, Path.cwd(), loaded)
         result = launcher.run(checked, Progress())
         typer.echo(_told(result.folder.read_run(), result.report, as_json))
         raise typer.Exit(int(result.exit_code))

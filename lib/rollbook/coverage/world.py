@@ -95,6 +95,7 @@ def objects(bundle: Bundle, kind: str, *, phase: str = "", name: str = "") -> tu
         Seen(manifest, ref, answer.phase, answer.at)
         for answer, ref in answers(bundle, CLUSTER, phase=phase)
         if answer.status.startswith("2") or not answer.status.isdigit()
+        if "dryRun" not in answer.asked.parameters  # nothing was made
         for manifest in manifests_in(answer.answer)
         if manifest.get("kind") == kind
     ]

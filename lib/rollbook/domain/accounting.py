@@ -201,7 +201,7 @@ def around_changes(
                 margin_s=margin_s,
                 sent=len(near),
                 failed=sum(record.failed for record in near),
-                by_cause=_causes(near),
+                by_cause=failures_by_cause(near),
             )
         )
     return tuple(windows)
@@ -227,6 +227,11 @@ def series(records: Sequence[RequestRecord], *, bin_s: float = 1.0) -> Mapping[s
     return found
 
 
+def failures_by_cause(records: Sequence[RequestRecord]) -> Mapping[Cause, int]:
+    """Failed requests by cause, most frequent first."""
+    return dict(Counter(record.cause for record in records if record.failed).most_common())
+
+
 def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Exact bounds of a binomial share (Clopper and Pearson, Biometrika 26, 1934).
 
@@ -248,7 +253,7 @@ def _summary(version: str, records: Sequence[RequestRecord]) -> VersionSummary:
         version=version,
         sent=len(records),
         failed=sum(record.failed for record in records),
-        by_cause=_causes(records),
+        by_cause=failures_by_cause(records),
         p50_s=_ranked(latencies, 50),
         p95_s=_ranked(latencies, 95),
         p99_s=_ranked(latencies, 99),
@@ -260,11 +265,6 @@ def _by_version(records: Sequence[RequestRecord]) -> Mapping[str, list[RequestRe
     for record in records:
         groups[record.version].append(record)
     return groups
-
-
-def _causes(records: Sequence[RequestRecord]) -> Mapping[Cause, int]:
-    """Failed requests by cause, most frequent first."""
-    return dict(Counter(record.cause for record in records if record.failed).most_common())
 
 
 def _unknown_last(version: str) -> tuple[bool, str]:

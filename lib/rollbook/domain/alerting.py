@@ -40,6 +40,21 @@ class Received:
         return all(self.labels.get(name) == value for name, value in labels.items())
 
 
+@dataclass(frozen=True)
+class Listed:
+    """One alert that Alertmanager has now, whether or not it tells anybody.
+
+    `starts_at` is UTC, aware. `held_back_by` are the names of the alerts that hold it back, and `silence` for
+    what a person silenced; empty when it is told.
+    """
+
+    alertname: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    held_back_by: tuple[str, ...]
+
+
 class Alerts(Protocol):
     """Whoever hears the alerts of a target."""
 
@@ -53,6 +68,9 @@ class Alerts(Protocol):
         An alert is received again when it is over (`resolved`), and whenever its group is told anew.
         """
 
+    def listed(self) -> tuple[Listed, ...]:
+        """All that Alertmanager has now, held back or not. EnvironmentFailedError without an answer."""
+
 
 class NoAlerts:
     """A target of which nobody hears alerts."""
@@ -61,8 +79,16 @@ class NoAlerts:
 
     def received(self, since: datetime) -> tuple[Received, ...]:
         """Cannot be told. EnvironmentFailedError, always: no answer is not silence."""
-        raise EnvironmentFailedError(
-            "nobody hears the alerts of this target",
-            why=f"what was received since {since.isoformat()} cannot be told",
-            next_step="Connect to the target with an Alertmanager.",
-        )
+        raise _deaf(f"what was received since {since.isoformat()} cannot be told")
+
+    def listed(self) -> tuple[Listed, ...]:
+        """Cannot be told. EnvironmentFailedError, always."""
+        raise _deaf("what its Alertmanager has cannot be told")
+
+
+def _deaf(why: str) -> EnvironmentFailedError:
+    return EnvironmentFailedError(
+        "nobody hears the alerts of this target",
+        why=why,
+        next_step="Connect to the target with an Alertmanager.",
+    )

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+GATE = "drill"
+"""Gates of a drill are called `drill: <row>`."""
+
 
 class EndedBy(StrEnum):
     """What ended a canary that was not promoted."""
@@ -25,10 +28,13 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True)
 class AlertWanted:
-    """An alert that somebody must be told of, within seconds of the abort."""
+    """An alert that somebody must be told of, before the abort or within seconds of it."""
 
     name: str
     within_s: float
+    or_held_back: bool = False
+    """Whether it counts as well when Alertmanager has it and another alert, such as that of an abort, holds
+    it back."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,8 @@ class Must:
     """Requests may fail by these causes only (`app-error`, `proxy-error`, `reset`, ...); empty: by any."""
     never_judged: tuple[str, ...] = ()
     """Verdicts that the judge must not give at any look."""
-    alert: AlertWanted | None = None
-    """None: no alert may be received."""
+    alerts: tuple[AlertWanted, ...] = ()
+    """Empty: no alert may be received."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +73,26 @@ class Drill:
 
 @dataclass(frozen=True)
 class AlertMeasured:
-    """What became of an alert. Seconds after the abort; None for what was not seen."""
+    """What became of an alert that was seen. Seconds after the abort, below 0 before it; None for what was
+    not seen."""
 
     name: str
     received_after_s: float | None
     resolved_after_s: float | None
+    """When its end was told, or, of one that may be held back, when Alertmanager had it no more."""
     runbook_url: str
     labels: Mapping[str, str]
     receiver: str
     evidence: tuple[str, ...] = ()
+    held_back_after_s: float | None = None
+    """When Alertmanager was seen to hold it back."""
+    held_back_by: tuple[str, ...] = ()
+    """Names of the alerts that held it back; empty when somebody was told."""
+
+    @property
+    def seen_after_s(self) -> float | None:
+        """When it was received, or else seen to be held back."""
+        return self.held_back_after_s if self.received_after_s is None else self.received_after_s
 
 
 @dataclass(frozen=True)
@@ -100,7 +117,8 @@ class Measured:
     """The longest request that the version was answering at the abort."""
     judged: tuple[str, ...]
     """The verdicts of the judge, each once, in the order of their first look."""
-    alert: AlertMeasured | None
+    alerts: tuple[AlertMeasured, ...]
+    """Those that were asked for and seen."""
     others: tuple[str, ...]
     """Names of alerts that were received and not asked for."""
 

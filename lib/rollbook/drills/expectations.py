@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rollbook.domain.drill import AlertMeasured, AlertWanted, Drill, Measured, Row
 
@@ -41,7 +41,7 @@ def expectations(drill: Drill, found: Measured) -> tuple[Row, ...]:
                 ", ".join(found.judged) or "no look",
             )
         )
-    return (*rows, *_alerts(must.alert, found))
+    return (*rows, *_alerts(must.alerts, found))
 
 
 def _end(drill: Drill, found: Measured) -> Row:
@@ -71,34 +71,46 @@ def _stable(found: Measured) -> Row:
     )
 
 
-def _alerts(wanted: AlertWanted | None, found: Measured) -> list[Row]:
-    if wanted is None:
+def _alerts(wanted: Sequence[AlertWanted], found: Measured) -> list[Row]:
+    if not wanted:
         return [Row("no alert", not found.others, "none received", ", ".join(found.others) or "none")]
-    alert = found.alert
-    received = alert.received_after_s if alert else None
-    resolved = alert.resolved_after_s if alert else None
-    return [
+    seen = {one.name: one for one in found.alerts}
+    return [row for one in wanted for row in _told(one, seen.get(one.name))]
+
+
+def _told(wanted: AlertWanted, alert: AlertMeasured | None) -> tuple[Row, Row]:
+    """That somebody was told of it in time, with its runbook, and that it was over afterwards."""
+    seen = alert.seen_after_s if alert else None
+    over = alert.resolved_after_s if alert else None
+    told = bool(
+        alert and (alert.received_after_s is not None or (wanted.or_held_back and alert.held_back_by))
+    )
+    in_time = told and seen is not None and seen <= wanted.within_s
+    what = "received or held back" if wanted.or_held_back else "received"
+    return (
         Row(
             f"alert {wanted.name}",
-            received is not None and received <= wanted.within_s and bool(alert and alert.runbook_url),
-            f"received within {wanted.within_s:g} s of the abort, with its runbook",
+            in_time and bool(alert and alert.runbook_url),
+            f"{what} within {wanted.within_s:g} s of the abort, with its runbook",
             _received(alert),
         ),
-        Row(
-            "alert resolved",
-            resolved is not None,
-            "afterwards",
-            "not seen" if resolved is None else f"{resolved:.1f} s after the abort",
-        ),
-    ]
+        Row(f"end of {wanted.name}", over is not None, "seen afterwards", _moment(over) or "not seen"),
+    )
 
 
 def _received(alert: AlertMeasured | None) -> str:
-    if alert is None or alert.received_after_s is None:
+    if alert is None or alert.seen_after_s is None:
         return "not received"
-    return f"{alert.received_after_s:.1f} s, by {alert.receiver}" + (
-        f", runbook {alert.runbook_url}" if alert.runbook_url else ", without a runbook"
-    )
+    who = f"held back by {', '.join(alert.held_back_by)}" if alert.held_back_by else f"by {alert.receiver}"
+    runbook = f", runbook {alert.runbook_url}" if alert.runbook_url else ", without a runbook"
+    return f"{_moment(alert.seen_after_s)}, {who}{runbook}"
+
+
+def _moment(seconds: float | None) -> str:
+    """Seconds after the abort in words; empty for None."""
+    if seconds is None:
+        return ""
+    return f"{seconds:.1f} s after the abort" if seconds >= 0 else f"{-seconds:.1f} s before the abort"
 
 
 def _counts(by_cause: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from rollbook.phases.context import PhaseContext
 from rollbook.phases.exclusive import exclusive
 from rollbook.phases.manifests import Release, overlay_manifests
 from rollbook.phases.observe import status_data
+from rollbook.phases.synced_secret import bring
 from rollbook.ports import Applied
 
 READY_S = 90.0
@@ -62,9 +63,10 @@ def install(ctx: PhaseContext, release: Release, *, timeout_s: float) -> Install
 
 
 def apply(ctx: PhaseContext, release: Release) -> tuple[Applied, ...]:
-    """Render the overlay for this release and apply it server-side."""
+    """Render the overlay for this release and apply it server-side; its secret first, if it has one."""
     with ctx.journal.step("apply manifests", version=release.version, digest=release.image.digest) as step:
         manifests = overlay_manifests(ctx.service, ctx.world, release)
+        bring(ctx, manifests)
         applied = ctx.world.cluster.apply(manifests)
         step["objects"] = [f"{one.kind}/{one.name} {one.change}" for one in applied]
     changes = Counter(one.change for one in applied)

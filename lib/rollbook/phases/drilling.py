@@ -7,13 +7,12 @@ leave(ctx, outcome, rows)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from rollbook.domain.alerting import AlertStatus
-from rollbook.domain.drill import AlertMeasured, AlertWanted, Drill, EndedBy, Measured, Row
+from rollbook.domain.accounting import DrillFigures, failures_by_cause
+from rollbook.domain.drill import GATE, Drill, EndedBy, Measured, Row
 from rollbook.domain.judging import LOOK
 from rollbook.domain.release import Verdict
 from rollbook.domain.traffic import RequestRecord
@@ -21,19 +20,14 @@ from rollbook.drills.expectations import expectations
 from rollbook.errors import BadInputError, GateRefusedError
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.resting import EVIDENCE
-from rollbook.phases.alerts import AlertSeen, wait_for_alert, wait_until_resolved
 from rollbook.phases.canary import CanaryOutcome
 from rollbook.phases.context import PhaseContext
 from rollbook.phases.deploy import install
+from rollbook.phases.drill_alerts import others_received, wait_for_alerts
 from rollbook.phases.images import build_and_push
 from rollbook.phases.manifests import Release
 from rollbook.phases.users import UserAccount
 from rollbook.settings import drills_file
-
-GATE = "drill"
-"""Gates of a drill are called `drill: <row>`."""
-RESOLVED_WITHIN_S = 420.0
-"""Seconds after the abort in which an alert must be told to be over: its rule looks back for minutes."""
 
 
 def named(ctx: PhaseContext, name: str, *, fault: str) -> Drill:
@@ -53,28 +47,24 @@ def named(ctx: PhaseContext, name: str, *, fault: str) -> Drill:
 
 
 def measure(ctx: PhaseContext, drill: Drill, outcome: CanaryOutcome, told: UserAccount) -> Measured:
-    """What came of the canary on the users' side, and whom it was told; waits for the drill's alert."""
+    """What came of the canary on the users' side, and whom it was told; waits for the drill's alerts."""
     promoted = outcome.verdict is Verdict.PROMOTED
     aborted = outcome.decided_at.timestamp()
     answers = [one for one in outcome.records if one.version == outcome.planned.version]
-    bad = [one.ended_s for one in answers if one.failed] or [one.ended_s for one in answers]
-    last = max((one.ended_s for one in answers), default=aborted)
-    wanted = drill.must.alert
-    alert = None if wanted is None else _alert(ctx, wanted, outcome.decided_at)
     return Measured(
         end=outcome.verdict.value,
         ended_by=None if promoted else ended_by(outcome),
         sent=told.sent,
         failed=told.failed,
         failed_by_stable=told.failed_by_stable,
-        by_cause=_by_cause(outcome.records),
+        by_cause={cause.value: count for cause, count in failures_by_cause(outcome.records).items()},
         served=len(answers),
-        time_to_detect_s=None if promoted or not bad or min(bad) > aborted else aborted - min(bad),
-        time_to_roll_back_s=None if promoted else max(0.0, last - aborted),
+        time_to_detect_s=_time_to_detect(told.drill, answers, aborted),
+        time_to_roll_back_s=told.drill.time_to_roll_back_s if told.drill else None,
         longest_in_flight_s=_longest_in_flight(answers, aborted),
         judged=_verdicts(ctx),
-        alert=alert,
-        others=_others(ctx, outcome.started_at, wanted),
+        alerts=wait_for_alerts(ctx, drill.must.alerts, outcome),
+        others=others_received(ctx, outcome.started_at, drill.must.alerts),
     )
 
 
@@ -82,7 +72,7 @@ def held_against(ctx: PhaseContext, drill: Drill, found: Measured, outcome: Cana
     """Each thing that the drill stated, as a gate of the journal with what it rests on."""
     rows = expectations(drill, found)
     log = ctx.folder.traffic_log(ctx.phase).relative_to(ctx.folder.path).as_posix()
-    asked = [*outcome.evidence, *(found.alert.evidence if found.alert else ())]
+    asked = [*outcome.evidence, *(one for alert in found.alerts for one in alert.evidence)]
     for row in rows:
         ctx.journal.append(
             Kind.GATE,
@@ -124,7 +114,12 @@ def facts(drill: Drill, found: Measured, rows: Sequence[Row]) -> dict[str, Any]:
             "what": drill.what,
             "passed": all(row.passed for row in rows),
             "rows": [asdict(row) for row in rows],
-            "measured": {**asdict(found), "failed_share": found.failed_share},
+            "measured": {
+                **asdict(found),
+                "failed_share": found.failed_share,
+                # As it was before a drill had several.
+                "alert": asdict(found.alerts[0]) if found.alerts else None,
+            },
         }
     }
 
@@ -152,44 +147,14 @@ def ended_by(outcome: CanaryOutcome) -> EndedBy:
     return EndedBy.ANALYSIS
 
 
-def _alert(ctx: PhaseContext, wanted: AlertWanted, aborted: datetime) -> AlertMeasured | None:
-    labels = {"namespace": ctx.service.namespace}
-    try:
-        seen = wait_for_alert(ctx, wanted.name, aborted, wanted.within_s, labels)
-    except GateRefusedError:
-        return None
-    asked = ctx.journal.last_asked().get(EVIDENCE, [])
-    try:
-        over = wait_until_resolved(ctx, wanted.name, aborted, RESOLVED_WITHIN_S, labels).seconds
-    except GateRefusedError:
-        over = None
-    return _measured(seen, over, asked)
-
-
-def _measured(seen: AlertSeen, over: float | None, asked: Sequence[str]) -> AlertMeasured:
-    return AlertMeasured(
-        name=seen.name,
-        received_after_s=seen.seconds,
-        resolved_after_s=over,
-        runbook_url=seen.alert.annotations.get("runbook_url", ""),
-        labels=dict(seen.alert.labels),
-        receiver=seen.alert.receiver or seen.heard_by,
-        evidence=tuple(asked),
-    )
-
-
-def _others(ctx: PhaseContext, since: datetime, wanted: AlertWanted | None) -> tuple[str, ...]:
-    heard = ctx.world.alerts.received(since)
-    fresh = {one.alertname for one in heard if one.status is AlertStatus.FIRING and one.starts_at >= since}
-    return tuple(sorted(fresh - ({wanted.name} if wanted else set())))
-
-
-def _by_cause(records: Sequence[RequestRecord]) -> Mapping[str, int]:
-    found: dict[str, int] = {}
-    for one in records:
-        if one.failed:
-            found[one.cause.value] = found.get(one.cause.value, 0) + 1
-    return found
+def _time_to_detect(
+    figures: DrillFigures | None, answers: Sequence[RequestRecord], aborted_s: float
+) -> float | None:
+    """Seconds from the version's first failed answer (its first answer when none failed) to the abort."""
+    if figures is None or figures.first_failure_s is not None:
+        return figures.time_to_detect_s if figures else None
+    first = min((one.ended_s for one in answers), default=aborted_s)
+    return aborted_s - first if first < aborted_s else None
 
 
 def _longest_in_flight(answers: Sequence[RequestRecord], moment_s: float) -> float:

@@ -1,7 +1,8 @@
 """Log lines and exemplars of the requests that users will ask about: those that failed, and the slowest.
 
-A pod's log is gone with the pod, so it is read again and again while users are on; what was kept of it is
-searched for the requests' ids afterwards. What cannot be had is left out: a log never ends a canary.
+A pod's log is gone with the pod, so it is read again and again while users are on, and that of a container
+that was started again once more; what was kept of it is searched for the requests' ids afterwards. What
+cannot be had is left out: a log never ends a canary.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class PodLogs:
         self._ctx = ctx
         self._limit = lines_a_pod
         self._pods: dict[str, PodLog] = {}
+        self._restarts: dict[str, int] = {}
         self._due = ctx.world.clock.monotonic()
 
     def look(self, *hashes: str) -> None:
@@ -138,12 +140,21 @@ class PodLogs:
         try:
             for template_hash in filter(None, dict.fromkeys(hashes)):
                 for pod in cluster.pods(namespace, f"{TEMPLATE_HASH}={template_hash}"):
-                    text = cluster.pod_log(namespace, pod.name, tail=self._limit)
-                    lines = [line[:LINE_LENGTH] for line in text.splitlines()]
-                    if lines:
-                        self._pods.setdefault(pod.name, PodLog()).add(lines, limit=self._limit)
+                    if pod.restarts > self._restarts.get(pod.name, 0):
+                        # What a container said last is in no log but its own, which the next one hides.
+                        self._take(
+                            pod.name,
+                            cluster.pod_log(namespace, pod.name, tail=self._limit, previous=True),
+                        )
+                    self._take(pod.name, cluster.pod_log(namespace, pod.name, tail=self._limit))
+                    self._restarts[pod.name] = pod.restarts
         except EnvironmentFailedError:
             return  # the next look may do; the pods go on
+
+    def _take(self, pod: str, text: str) -> None:
+        lines = [line[:LINE_LENGTH] for line in text.splitlines()]
+        if lines:
+            self._pods.setdefault(pod, PodLog()).add(lines, limit=self._limit)
 
     def _exemplars(
         self, wanted: Iterable[RequestRecord], hashes: Sequence[str], start: datetime, end: datetime

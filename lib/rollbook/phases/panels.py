@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rollbook.domain.dashboards import MAY_BE_EMPTY
 from rollbook.errors import BadInputError, EnvironmentFailedError
 from rollbook.evidence.journal import Kind
 from rollbook.phases.context import PhaseContext
 
 OBSERVATION = "panels"
 """Name of the journal's observation: `data.panels` has each panel with the records of its queries."""
-MAY_BE_EMPTY = "May be empty: "
 POINTS = 80
 """Points a series at most: more make no better small picture, and would make the record large."""
 LONGEST = timedelta(hours=6)

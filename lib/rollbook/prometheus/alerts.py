@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rollbook.domain.alerting import AlertStatus, Received
+from rollbook.domain.alerting import AlertStatus, Listed, Received
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.answers import Records
 from rollbook.ports import Clock
@@ -25,18 +25,20 @@ if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
 
 RECEIVER = "alert-receiver"
+ALERTMANAGER = "alertmanager"
 NOT_HELD_BACK = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
 LONG_AGO = 1
 T = TypeVar("T")
 
 
 class ReceivedAlerts:
-    """Asks the sandbox's webhook receiver."""
+    """Asks the sandbox's webhook receiver, and its Alertmanager for what is held back."""
 
     heard_by = "the webhook receiver"
 
-    def __init__(self, url: str, *, records: Records | None = None) -> None:
+    def __init__(self, url: str, alertmanager_url: str, *, records: Records | None = None) -> None:
         self._url = url.rstrip("/")
+        self._alertmanager_url = alertmanager_url.rstrip("/")
         self._records = records
 
     def received(self, since: datetime) -> tuple[Received, ...]:
@@ -45,9 +47,14 @@ class ReceivedAlerts:
         url = f"{self._url}/notifications"
         return _understood(url, get_json(self._session, url, asked), notifications)
 
+    def listed(self) -> tuple[Listed, ...]:
+        """All that its Alertmanager has now. EnvironmentFailedError without an answer."""
+        return _all_listed(self._session, self._alertmanager_url)
+
     @cached_property
     def _session(self) -> Session:
-        return session_of({self._url: RECEIVER}, self._records, None)
+        systems = {self._url: RECEIVER, self._alertmanager_url: ALERTMANAGER}
+        return session_of(systems, self._records, None)
 
 
 class ListedAlerts:
@@ -92,9 +99,13 @@ class ListedAlerts:
         found = (one for one in (*self._known.values(), *self._over) if one.received_at >= since)
         return tuple(sorted(found, key=lambda one: one.received_at))
 
+    def listed(self) -> tuple[Listed, ...]:
+        """All that Alertmanager has now, held back or not. EnvironmentFailedError without an answer."""
+        return _all_listed(self._session, self._url)
+
     @cached_property
     def _session(self) -> Session:
-        return session_of({self._url: "alertmanager"}, self._records, self._adapter)
+        return session_of({self._url: ALERTMANAGER}, self._records, self._adapter)
 
 
 def notifications(answer: Mapping[str, Any]) -> tuple[Received, ...]:
@@ -123,6 +134,29 @@ def alerts_listed(answer: Sequence[Mapping[str, Any]]) -> dict[str, Received]:
         )
         for one in answer
     }
+
+
+def everything_listed(answer: Sequence[Mapping[str, Any]]) -> tuple[Listed, ...]:
+    """The alerts of `/api/v2/alerts` with what holds them back: Alertmanager names that by fingerprint."""
+    names = {one["fingerprint"]: one["labels"].get("alertname", "") for one in answer}
+    return tuple(
+        Listed(
+            alertname=names[one["fingerprint"]],
+            labels=dict(one["labels"]),
+            annotations=dict(one.get("annotations") or {}),
+            starts_at=_moment(one["startsAt"]) or datetime.min.replace(tzinfo=UTC),
+            held_back_by=(
+                *sorted({names.get(by, by) for by in one["status"].get("inhibitedBy") or ()}),
+                *(("silence",) if one["status"].get("silencedBy") else ()),
+            ),
+        )
+        for one in answer
+    )
+
+
+def _all_listed(session: Session, alertmanager_url: str) -> tuple[Listed, ...]:
+    url = f"{alertmanager_url}/api/v2/alerts"
+    return _understood(url, get_json(session, url), everything_listed)
 
 
 def _received(one: Mapping[str, Any], status: AlertStatus, at: datetime, receiver: str) -> Received:

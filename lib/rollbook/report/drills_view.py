@@ -39,7 +39,8 @@ def drill_table(phases: Sequence[PhaseRecord], anchors: Mapping[str, str], place
         note="Detected: from the version's first failed answer (its first answer when none failed) to the "
         "abort. Rolled back: from the abort to the last answer that the version gave, which may take 3 s "
         "more than its longest request in flight. Failed: of all users' requests. Told, over: from the abort "
-        "until the alert was received, and until its end was.",
+        "until each alert was received (below 0 before the abort), and until it was over, in the order of "
+        "their names; held: Alertmanager had it and held it back, as the abort is its cure.",
         sources=(*places.file("run.json"), *logs[:SOURCES]),
     )
 
@@ -48,7 +49,6 @@ def _row(phase: PhaseRecord, anchor: str) -> tuple[Cell, ...]:
     drill = phase.drill
     found = drill.measured
     state, tone = STATES[drill.passed]
-    alert = found.alert or AlertRecord()
     causes = ", ".join(short(cause) for cause in found.by_cause)
     failed = "" if found.failed is None else f"{found.failed:,} of {found.sent or 0:,}"
     return (
@@ -59,15 +59,21 @@ def _row(phase: PhaseRecord, anchor: str) -> tuple[Cell, ...]:
         Cell(_seconds(found.time_to_detect_s)),
         Cell(_seconds(found.time_to_roll_back_s)),
         Cell(f"{failed}: {causes}" if causes else failed),
-        Cell(", ".join(short(name) for name in (alert.name, *found.others) if name)),
-        Cell(_seconds(alert.received_after_s)),
-        Cell(_seconds(alert.resolved_after_s)),
+        Cell(", ".join(short(name) for name in (*(one.name for one in found.told), *found.others) if name)),
+        Cell(", ".join(_told(one) for one in found.told)),
+        Cell(", ".join(_seconds(one.resolved_after_s) or "not seen" for one in found.told)),
         Cell("" if drill.passed else _broken(drill, phase), tone="bad"),
     )
 
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else formats.seconds(value)
+
+
+def _told(alert: AlertRecord) -> str:
+    if alert.held_back_by:
+        return f"held: {_seconds(alert.held_back_after_s)}"
+    return _seconds(alert.received_after_s) or "not received"
 
 
 def _broken(drill: DrillRecord, phase: PhaseRecord) -> str:

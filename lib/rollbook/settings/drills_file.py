@@ -29,6 +29,8 @@ class AlertSection(_Strict):
     name: str = Field(min_length=1)
     within: float = Field(gt=0, le=3600)
     """Seconds after the abort."""
+    or_held_back: bool = Field(default=False, alias="or-held-back")
+    """It counts as well when another alert holds it back."""
 
 
 class MustSection(_Strict):
@@ -42,16 +44,29 @@ class MustSection(_Strict):
     """Share of all users' requests."""
     causes: list[FailureCause] = Field(default_factory=list)
     never: list[JudgeVerdict] = Field(default_factory=list)
+    alerts: list[AlertSection] = Field(default_factory=list)
     alert: AlertSection | None = None
+    """The same for one, as files had it before there were several."""
 
     @model_validator(mode="after")
     def _of_a_bad_one(self) -> Self:
-        for name in ("by", "detect", "alert"):
+        for name in ("by", "detect", "alerts", "alert"):
             if self.end == "promoted" and getattr(self, name):
                 raise PydanticCustomError(
                     "must", "a version that is promoted has no {name}", {"name": name, "at": [name]}
                 )
+        names = [one.name for one in self.wanted]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError(
+                "must", "the alert {name} is asked for twice", {"name": twice, "at": ["alerts"]}
+            )
         return self
+
+    @property
+    def wanted(self) -> list[AlertSection]:
+        """Every alert that is asked for."""
+        return [*([self.alert] if self.alert else []), *self.alerts]
 
 
 class DrillSection(_Strict):
@@ -89,6 +104,6 @@ def _drill(name: str, section: DrillSection) -> Drill:
             failed_share=must.failed,
             causes=tuple(Cause(cause).value for cause in must.causes),
             never_judged=tuple(must.never),
-            alert=AlertWanted(must.alert.name, must.alert.within) if must.alert else None,
+            alerts=tuple(AlertWanted(one.name, one.within, one.or_held_back) for one in must.wanted),
         ),
     )

@@ -13,7 +13,7 @@ from rollbook.errors import BadInputError
 from rollbook.settings import yaml_file
 from rollbook.settings.yaml_tree import Location, Tree
 
-RunbookName = Literal["provision", "deploy", "canary", "validate", "teardown"]
+RunbookName = Literal["provision", "deploy", "experiment", "canary", "validate", "teardown"]
 PHASE_NAME = r"^[a-z][a-z0-9-]{0,40}$"
 Deadline = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 OPTIONS = {

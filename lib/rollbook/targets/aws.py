@@ -17,14 +17,12 @@ from rollbook.kubernetes.rest import ApiServer
 from rollbook.ports import Clock, World
 from rollbook.sandbox import api
 from rollbook.targets import sandbox as of_the_sandbox
-from rollbook.targets.parts import outside
+from rollbook.targets.parts import REGION_PLACEHOLDER, outside
 
 CLUSTER = "rollbook"
 """What terraform/ calls the cluster by default."""
 EMULATED_REGION = "us-east-1"
 """terraform/'s own default; not the one of the sandbox's target, whose repository would be in the way."""
-REGION_PLACEHOLDER = "ROLLBOOK_AWS_REGION"
-"""Stands in manifests for the region that the secret is in."""
 DISCLOSURE = (
     "EKS is emulated too. The cluster that Terraform makes there answers nothing, and the sandbox's takes "
     "its place, with the sandbox's overlay and add-ons."
@@ -98,5 +96,6 @@ def _emulated(
         world,
         target=AWS,
         cloud=AwsCloud(clients, clock),
+        substitutions={**world.substitutions, REGION_PLACEHOLDER: clients.region},
         disclosures=(*world.disclosures, DISCLOSURE),
     )

@@ -14,6 +14,7 @@ from rollbook.domain.service import Addresses, Service
 from rollbook.errors import EnvironmentFailedError
 from rollbook.evidence.answers import Records
 from rollbook.images.elsewhere import BuiltElsewhere
+from rollbook.kubernetes.attempts import KubernetesAttempts
 from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.edge import edge_url
 from rollbook.kubernetes.leases import KubernetesLeases
@@ -27,6 +28,8 @@ from rollbook.prometheus.alerts import ListedAlerts
 from rollbook.prometheus.metrics import PrometheusMetrics
 from rollbook.traffic.users import UserTraffic
 
+REGION_PLACEHOLDER = "ROLLBOOK_AWS_REGION"
+"""Stands in manifests for the region that the secret is in."""
 PROMETHEUS_PLACEHOLDER = "ROLLBOOK_PROMETHEUS_URL"
 """Stands in manifests for the address of the target's Prometheus, as the cluster itself reaches it."""
 PROMETHEUS = "monitoring/monitoring-prometheus:9090"
@@ -93,6 +96,7 @@ def outside(
         traffic=UserTraffic(records),
         images=BuiltElsewhere(),
         clock=SystemClock(),
+        attempts=KubernetesAttempts(server),
         alerts=alerts_of(server, found, records),
         edge=edge_of(server, found),
         preflight=lambda: preflight_of(server, service, found, metrics, rendered(cluster, service, overlay)),

@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 
+from rollbook.aws.clients import EMULATED_REGION
 from rollbook.aws.cloud import AwsCloud
 from rollbook.clock import SystemClock
 from rollbook.domain.alerting import Alerts
@@ -14,6 +15,7 @@ from rollbook.domain.service import Service
 from rollbook.domain.target import SANDBOX
 from rollbook.evidence.answers import Records
 from rollbook.images.build import OciImageBuilder
+from rollbook.kubernetes.attempts import KubernetesAttempts
 from rollbook.kubernetes.cluster import KubernetesCluster
 from rollbook.kubernetes.leases import KubernetesLeases
 from rollbook.kubernetes.rest import ApiServer
@@ -22,10 +24,12 @@ from rollbook.ports import World
 from rollbook.prometheus.alerts import ListedAlerts, ReceivedAlerts
 from rollbook.prometheus.metrics import PrometheusMetrics
 from rollbook.sandbox import api
+from rollbook.sandbox.extras import SECRETS
 from rollbook.sandbox.home import Cache
 from rollbook.sandbox.judging import tell_judge
+from rollbook.sandbox.manifests import ARGO_USER
 from rollbook.sandbox.progress import PlainProgress, TerminalProgress, progress_for
-from rollbook.targets.parts import PROMETHEUS_PLACEHOLDER
+from rollbook.targets.parts import PROMETHEUS_PLACEHOLDER, REGION_PLACEHOLDER
 from rollbook.traffic.users import UserTraffic
 
 AWS_ENDPOINT = "ROLLBOOK_AWS_ENDPOINT_URL"
@@ -60,7 +64,7 @@ def around(service: Service, sandbox: api.Sandbox, server: ApiServer, records: R
     endpoints = sandbox.endpoints
     return World(
         target=SANDBOX,
-        overlay="sandbox",
+        overlay=_overlay(service, sandbox),
         cluster=KubernetesCluster(server, kubectl=sandbox.kubectl, container=service.image.container),
         leases=KubernetesLeases(server),
         cloud=AwsCloud.emulated(endpoints.aws_endpoint_url, records=records),
@@ -68,21 +72,29 @@ def around(service: Service, sandbox: api.Sandbox, server: ApiServer, records: R
         traffic=UserTraffic(records),
         images=OciImageBuilder(sandbox.images, Cache.current().root / "images"),
         clock=SystemClock(),
+        attempts=KubernetesAttempts(server, controller=ARGO_USER),
         alerts=_alerts(endpoints, records),
         edge=lambda: endpoints.edge_url,
         environment=sandbox.components,
         substitutions={
             PROMETHEUS_PLACEHOLDER: endpoints.prometheus_url,
+            REGION_PLACEHOLDER: EMULATED_REGION,
             **({URL_PLACEHOLDER: endpoints.judge_url} if endpoints.judge_url else {}),
         },
         disclosures=sandbox.disclosures,
     )
 
 
+def _overlay(service: Service, sandbox: api.Sandbox) -> str:
+    """The overlay with the service's secret where the operator for it runs, if the service has one."""
+    with_secrets = f"sandbox-{SECRETS}"
+    return with_secrets if SECRETS in sandbox.extras and with_secrets in service.overlays else "sandbox"
+
+
 def _alerts(endpoints: api.Endpoints, records: Records | None) -> Alerts:
     """Its webhook receiver; Alertmanager's list in a sandbox that was started without one."""
     if endpoints.alert_receiver_url:
-        return ReceivedAlerts(endpoints.alert_receiver_url, records=records)
+        return ReceivedAlerts(endpoints.alert_receiver_url, endpoints.alertmanager_url, records=records)
     return ListedAlerts(endpoints.alertmanager_url, SystemClock(), records=records)
 
 

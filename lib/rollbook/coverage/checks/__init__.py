@@ -20,8 +20,10 @@ MODULES = (
     "pods",
     "project",
     "record",
+    "refusals",
     "rollback",
     "rollout",
+    "secrets_store",
     "terraform",
     "users",
 )

@@ -17,10 +17,9 @@ from rollbook.coverage.lookup import (
 from rollbook.coverage.model import EvidenceRef, Finding
 from rollbook.coverage.registry import check
 from rollbook.coverage.world import ALERTMANAGER, PROMETHEUS, answers, project_paths, project_yaml
+from rollbook.domain.dashboards import MAY_BE_EMPTY
 
 RECEIVER = "alert-receiver"
-MAY_BE_EMPTY = "May be empty: "
-"""Begins the part of a panel's description that says why it may have no data."""
 
 
 @check("alerts.fire")
@@ -28,7 +27,8 @@ def alerts_fire(bundle: Bundle, alert: str = "") -> Finding:
     """An alert (this one) was provoked and fired: Prometheus said so, and whoever is told of alerts had it.
 
     A run that provokes one writes a step `wait for alert` with `data.alert` into its journal. Looks for
-    answers of Prometheus to `alerts`. Where the receiver or Alertmanager was asked, it must have had it.
+    answers of Prometheus to `alerts`. Where the receiver or Alertmanager was asked, it must have had it; what
+    the step says to be held back (`data.held_back_by`) was told to nobody, and is not looked for.
     """
     tried, log = _provoked(bundle)
     wanted = {alert} if alert else tried
@@ -55,7 +55,9 @@ def alerts_fire(bundle: Bundle, alert: str = "") -> Finding:
 
 def _provoked(bundle: Bundle) -> tuple[set[str], tuple[EvidenceRef, ...]]:
     entries, ref = journal(bundle)
-    return {str(entry.data["alert"]) for entry in entries if entry.name == "wait for alert"}, (ref,)
+    waited = [entry for entry in entries if entry.name == "wait for alert"]
+    held = {str(entry.data["alert"]) for entry in waited if entry.data.get("held_back_by")}
+    return {str(entry.data["alert"]) for entry in waited} - held, (ref,)
 
 
 def _told(bundle: Bundle, alert: str) -> tuple[str, EvidenceRef | None, EvidenceRef | None]:
@@ -72,9 +74,10 @@ def _told(bundle: Bundle, alert: str) -> tuple[str, EvidenceRef | None, Evidence
 
 
 def _names(answer: Any) -> Iterator[str]:
-    """Names of the alerts of the receiver's answer, or of Alertmanager's list."""
+    """Names of the alerts of the receiver's answer, or of those in Alertmanager's list that it tells."""
     if isinstance(answer, list):
-        yield from (str(one["labels"].get("alertname")) for one in answer)
+        told = [one for one in answer if (one.get("status") or {}).get("state") != "suppressed"]
+        yield from (str(one["labels"].get("alertname")) for one in told)
         return
     for kept in answer.get("notifications") or ():
         for one in kept["notification"].get("alerts") or ():

@@ -65,6 +65,15 @@ def experiment_analysed(bundle: Bundle) -> Finding:
     now: Mapping[str, Any] = last.manifest.get("status") or {}
     runs = now.get("analysisRuns") or ()
     name = last.manifest["metadata"]["name"]
-    good = now.get("phase") == "Successful" and any(run.get("phase") == "Successful" for run in runs)
-    sentence = f"Experiment {name} is {now.get('phase', 'without a phase')} with {len(runs)} AnalysisRuns."
-    return judged(good, sentence, last.ref)
+    # Argo does not come back to note how runs ended that it ended itself: they say it themselves.
+    named = {str(run.get("analysisRun", "")): str(run.get("phase", "")) for run in runs}
+    seen = {
+        str(one.manifest["metadata"]["name"]): one
+        for one in objects(bundle, "AnalysisRun")
+        if one.manifest["metadata"]["name"] in named
+    }
+    ended = named | {key: str((one.manifest.get("status") or {}).get("phase")) for key, one in seen.items()}
+    good = now.get("phase") == "Successful" and bool(ended) and set(ended.values()) == {"Successful"}
+    told = f"{sum(phase == 'Successful' for phase in ended.values())} of {len(ended)} AnalysisRuns successful"
+    sentence = f"Experiment {name} is {now.get('phase', 'without a phase')}, with {told}."
+    return judged(good, sentence, last.ref, *(one.ref for one in seen.values()))

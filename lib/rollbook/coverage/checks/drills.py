@@ -6,9 +6,8 @@ from rollbook.bundle.run_record import PhaseRecord
 from rollbook.coverage.lookup import Bundle, NoDataError, entries, failed, proved, ran, traffic
 from rollbook.coverage.model import EvidenceRef, Finding
 from rollbook.coverage.registry import Need, check
+from rollbook.domain.drill import GATE
 from rollbook.evidence.journal import Kind
-
-GATE = "drill: "
 
 
 def _drills(bundle: Bundle) -> tuple[PhaseRecord, ...]:
@@ -25,7 +24,7 @@ def as_stated(bundle: Bundle) -> Finding:
     told = []
     for phase in _drills(bundle):
         gates, journal = entries(bundle, Kind.GATE, phase=phase.name)
-        rows = [gate for gate in gates if gate.name.startswith(GATE)]
+        rows = [gate for gate in gates if gate.name.startswith(f"{GATE}: ")]
         records, log = traffic(bundle, phase)
         evidence += [journal, log] if not evidence else [log]
         if not rows:
