@@ -20,7 +20,7 @@ run: $(STAMP)
 	$(BIN)/rollbook run $(ARGS)
 
 test: $(STAMP) check
-	$(BIN)/python -m pytest $(ARGS)
+	@sh tests/suite.sh $(BIN)/python $(ARGS)
 
 chaos: $(STAMP)
 	$(BIN)/python -m pytest tests/e2e/chaos -m "chaos or e2e" $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +20,22 @@ IN_THE_SANDBOX_S = 1200
 """Time for a test in the sandbox; the first one waits until it is built, too."""
 
 
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let each program that a test starts hear it. A shell without job control starts what goes
+    in its background deaf to SIGINT, and children inherit that: an interrupt could not be tested."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests in the sandbox more time than others, unless they say how much they may take, and in CI a
-    second try: they meet real processes in real time. Each such try is told at the end."""
+    """Mark the tests in the sandbox, give them more time than others, unless they say how much they may take,
+    and in CI a second try: they meet real processes in real time. Each such try is told at the end."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if not names & {"sandbox", "chaos_home"} and not item.nodeid.startswith("tests/e2e/"):
             continue
+        item.add_marker(pytest.mark.sandbox)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(IN_THE_SANDBOX_S))
         if os.environ.get("CI"):

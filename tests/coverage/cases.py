@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.coverage.good_world import RULES
+from tests.coverage.good_world import RULES, attested
 from tests.coverage.more_cases import MORE_CASES
 from tests.coverage.spoiling import (
     APPLY,
     BAD_RUN,
     Spoil,
+    another_inventory,
     drop,
     edit,
     experiment,
@@ -17,6 +18,7 @@ from tests.coverage.spoiling import (
     helm,
     journal_gone,
     leases,
+    lost_inventory,
     named,
     namespace,
     no_files,
@@ -36,6 +38,7 @@ from tests.coverage.spoiling import (
     tagged,
     unseen,
     without,
+    without_inventory,
 )
 from tests.coverage.worlds import notebook
 
@@ -46,6 +49,7 @@ PROVED, FAILED, NO_DATA, IDLE = State.PROVED, State.FAILED, State.NO_DATA, State
 SECRET = "secretsmanager:CreateSecret"
 RUNS = "GET /repos/o/n/actions/runs"
 HOLDING: dict[str, dict[str, Any]] = {
+    "admission.refused": {"attempt": "no limits"},
     "aws.called": {"service": "ecr", "operation": "PutImage"},
     "ci.run_succeeded": {"workflow": "deploy"},
     "ci.workflow_declared": {"path": ".github/workflows/ci.yml", "text": "make run"},
@@ -64,6 +68,12 @@ EXPLAINED = '{"uid": "new", "panels": [{"id": 7, "targets": [{}], "description":
 
 CASES: list[tuple[str, Spoil, State]] = [
     *MORE_CASES,
+    ("image.described", lambda w: attested(w, "1.0.0", commit="0" * 40), FAILED),
+    ("image.described", lambda w: attested(w, "1.0.0", about="0" * 64), FAILED),
+    ("image.described", lambda w: attested(w, "1.0.0", packages=0), FAILED),
+    ("image.described", another_inventory, FAILED),
+    ("image.described", lost_inventory, NO_DATA),
+    ("image.described", without_inventory, IDLE),
     ("alertmanager.answers", edit("alertmanager", "status", status="503"), FAILED),
     ("alertmanager.answers", edit("alertmanager", "-/ready", status="503"), FAILED),
     ("alertmanager.answers", without("alertmanager"), IDLE),

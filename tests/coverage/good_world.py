@@ -8,9 +8,12 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tests.coverage.worlds import API, COMMIT, EMULATOR, World, digest_of, notebook, pod, rollout
+from tests.coverage.worlds import API, COMMIT, EMULATOR, World, digest_of, notebook, pod, rollout, sha256
 from tests.report.runs import BEGAN, DRILL, GOOD, HASHES, CanaryPlot, analysis_run, run_json, traffic
 
+from rollbook.bundle.envelope import Envelope
+from rollbook.domain.attempts import object_name
+from rollbook.domain.secret import BROUGHT
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.journal import Entry, Kind
 
@@ -34,6 +37,8 @@ def _canary(world: World, plot: CanaryPlot) -> dict[str, Any]:
         "kube-apiserver", path, body, phase=plot.name, at=begins + 1,
         fieldManager="rollbook", force="true", body=body,
     )  # fmt: skip
+    brought = {"before": f"of-{plot.stable}", "version": f"of-{plot.canary}", "seconds": 0.8}
+    world.tell(plot.name, Kind.STEP, BROUGHT, state="done", **brought)
     watched(0, 2.0)
     for at, weight in plot.weights:
         watched(weight, at, ended=at == end)
@@ -208,10 +213,48 @@ def _cluster(world: World) -> None:
     experiment = ready("Experiment")
     experiment["status"] = {"phase": "Successful", "analysisRuns": [{"phase": "Successful"}]}
     world.answered("kube-apiserver", "GET /experiments", experiment)
+    _refusals(world)
     gone = {"kind": "Status", "code": 404}
     world.answered(
         "kube-apiserver", "GET /api/v1/namespaces/hello", gone, status="404", phase="teardown", at=156
     )
+
+
+def attested(world: World, version: str, *, commit: str = COMMIT, about: str = "", packages: int = 1) -> None:
+    """Inventory and provenance of a version's image; `about` is another digest (hex) that they name."""
+    digest = digest_of(version).removeprefix("sha256:")
+    component = {"hashes": [{"alg": "SHA-256", "content": about or digest}]}
+    inventory = {
+        "bomFormat": "CycloneDX",
+        "metadata": {"component": component},
+        "components": [{"type": "library", "name": "p"}] * packages,
+    }
+    world.keep(f"images/{digest}/sbom.cdx.json", inventory)
+    named = sha256(world.files[f"images/{digest}/sbom.cdx.json"])
+    source = {"name": "source", "digest": {"gitCommit": commit}, "annotations": {"changed": False}}
+    statement = {
+        "subject": [{"name": "hello", "digest": {"sha256": about or digest}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {"resolvedDependencies": [source]},
+            "runDetails": {"byproducts": [{"name": "sbom.cdx.json", "digest": {"sha256": named}}]},
+        },
+    }
+    envelope = Envelope(json.dumps(statement).encode())
+    world.files[f"images/{digest}/provenance.dsse.json"] = envelope.to_bytes()
+
+
+def _refusals(world: World) -> None:
+    """What must not be was tried: the released pod, the same without limits, and Secrets for two users."""
+    for call in ("POST /api/v1/namespaces/hello/pods", f"{API.replace('GET', 'POST')}"):
+        for attempt, status in (("as released", "201"), ("no limits", "422")):
+            body = {"kind": "Pod", "metadata": {"name": object_name(attempt)}}
+            answer = body if status == "201" else {"kind": "Status", "message": "no"}
+            world.answered("kube-apiserver", call, answer, status=status, dryRun="All", body=body)
+    no = {"kind": "Status", "message": "it cannot list secrets"}
+    for user in ("system:serviceaccount:hello:hello", "argo-rollouts"):
+        call = "GET /api/v1/namespaces/kube-system/secrets"
+        world.answered("kube-apiserver", call, no, status="403", **{"as": user})
 
 
 def _others(world: World) -> None:
@@ -318,6 +361,8 @@ def good() -> World:
         ".github/workflows/ci.yml": WORKFLOW,
     }.items():
         world.project(path, text)
+    for version in ("1.0.0", GOOD.canary, DRILL.canary):
+        attested(world, version)
     world.files["requirements.yaml"] = CHECKLIST.encode()
     world.keep("pins.json", {"v": 1, "requirements": {"R-1": "", "R-2": ""}, "checks": {}, "artefacts": {}})
     return world

@@ -11,6 +11,7 @@ from typing import Any
 from tests.coverage.worlds import API, World, pod
 from tests.report.runs import GOOD
 
+from rollbook.domain.secret import BROUGHT
 from rollbook.domain.traffic import Cause
 from rollbook.evidence.journal import Kind
 from rollbook.evidence.seal import Seal
@@ -282,6 +283,18 @@ def unready(world: World, kind: str) -> None:
     found.answer["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": "no access"}]
 
 
+def brought(**changes: Any) -> Spoil:
+    """Change what the canary told of its secret's version."""
+
+    def spoil(world: World) -> None:
+        world.entries = [
+            replace(one, data={**one.data, **changes}) if one.name == BROUGHT else one
+            for one in world.entries
+        ]
+
+    return spoil
+
+
 def plan(world: World, actions: list[str]) -> None:
     changes = [{"address": "aws_vpc.main", "change": {"actions": actions}}]
     world.edit("terraform", "plan", resource_changes=changes)
@@ -318,3 +331,64 @@ def decided_by_judge(world: World) -> None:
     for phase in world.run["phases"]:
         if phase["name"] == "drill":
             phase["parameters"]["judge"] = "abort"
+
+
+TRIED = "POST /api/v1/namespaces/hello/pods"
+
+
+def tried(status: str, attempt: str = "") -> Spoil:
+    """What was tried as a pod was answered so: all of it, or one attempt."""
+
+    def spoil(world: World) -> None:
+        for one in [one for one in world.answers if one.asked.call == TRIED]:
+            name = one.asked.parameters["body"]["metadata"]["name"]
+            if name.endswith(attempt.replace(" ", "-")):
+                world.answers.remove(one)
+                world.answered(
+                    "kube-apiserver", TRIED, {"message": "so"}, status=status, **one.asked.parameters
+                )
+
+    return spoil
+
+
+def not_tried(world: World) -> None:
+    """Nobody tried what must be refused."""
+    world.answers = [one for one in world.answers if not {"dryRun", "as"} & one.asked.parameters.keys()]
+
+
+def untaken(world: World) -> None:
+    """The released pod itself was refused, in whatever form."""
+    for one in [one for one in world.answers if "dryRun" in one.asked.parameters]:
+        world.answers.remove(one)
+        asked = one.asked
+        world.answered("kube-apiserver", asked.call, {"message": "no"}, status="403", **asked.parameters)
+
+
+def secrets_for(status: str, message: str = "no") -> Spoil:
+    """Secrets were asked for in the name of others, and that was the answer."""
+
+    def spoil(world: World) -> None:
+        for one in [one for one in world.answers if "as" in one.asked.parameters]:
+            world.answers.remove(one)
+            asked = one.asked
+            told = {"message": message}
+            world.answered("kube-apiserver", asked.call, told, status=status, **asked.parameters)
+
+    return spoil
+
+
+def without_inventory(world: World) -> None:
+    """The images were built elsewhere: nothing says what is in them."""
+    for path in [path for path in world.files if path.startswith("images/")]:
+        del world.files[path]
+
+
+def another_inventory(world: World) -> None:
+    """An inventory was written again after the build."""
+    path = next(path for path in world.files if path.endswith("/sbom.cdx.json"))
+    world.keep(path, {**json.loads(world.files[path]), "version": 2})
+
+
+def lost_inventory(world: World) -> None:
+    """One image of several has none."""
+    del world.files[next(path for path in world.files if path.endswith("/sbom.cdx.json"))]

@@ -14,6 +14,7 @@ from tests.report.runs import BEGAN, HASHES, CanaryPlot
 from rollbook.bundle.load import Evidence, KeptFile, PhaseEvidence
 from rollbook.bundle.run_record import parse_run
 from rollbook.coverage.lookup import Bundle
+from rollbook.domain.secret import VERSION_ANNOTATION
 from rollbook.domain.traffic import RequestRecord
 from rollbook.evidence.answers import SCHEMA, Answer, Asked, path_of
 from rollbook.evidence.journal import Entry, Kind
@@ -189,7 +190,10 @@ def rollout(plot: CanaryPlot, weight: int, *, ended: bool = False) -> dict[str, 
         },
         "spec": {
             "strategy": {"canary": {"steps": STEPS}},
-            "template": {"spec": {"containers": [{"name": "hello", "image": image(plot.canary)}]}},
+            "template": {
+                "metadata": {"annotations": {VERSION_ANNOTATION: f"of-{plot.canary}"}},
+                "spec": {"containers": [{"name": "hello", "image": image(plot.canary)}]},
+            },
         },
         "status": status,
     }
