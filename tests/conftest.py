@@ -23,8 +23,8 @@ IN_THE_SANDBOX_S = 1200
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let each program that a test starts hear it.
 
-    A shell without job control starts what goes into its background deaf to SIGINT, and children inherit that:
-    an interrupt could not be tested.
+    A shell without job control starts what it puts into its background deaf to SIGINT, and children inherit
+    that: an interrupt could not be tested.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
